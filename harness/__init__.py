@@ -1,0 +1,1 @@
+"""Drives: scenarios, control planes, controllers, simulated nodes, checks and reports."""
