@@ -1,0 +1,1 @@
+"""Control planes: where the real Kubernetes API of a lab comes from."""

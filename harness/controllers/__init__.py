@@ -1,0 +1,1 @@
+"""The controllers under test: how each is started, and as whom."""
