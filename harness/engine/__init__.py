@@ -1,0 +1,1 @@
+"""Running one scenario in one lab, from its first step to the verdict."""
