@@ -1,0 +1,1 @@
+"""Performance figures, which live here and never in a timed test."""
