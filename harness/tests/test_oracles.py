@@ -1,0 +1,512 @@
+"""What holds in every scenario: judges, demands, the controller's health, rest and re-reading, and the evidence shown."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from fakeclouds.base import InstanceState
+from harness.engine import oracles
+from harness.engine.evidence import LINES_MAX, evidence
+from harness.engine.oracles import (
+    Quiet,
+    Tribunal,
+    controller_health,
+    controller_writes,
+    converge,
+    demand_within,
+    owned_kinds,
+    reread,
+    routes_gone,
+)
+from harness.engine.outcome import CheckFailed, Failure
+from harness.errors import HarnessError
+from harness.journal import Entry, Journal, ObjectEntry, ProcessEntry, StepEntry
+from harness.wait import Observation
+
+from .light_lab import CALLER, USER, World, call, cluster_call, event, instance, process, route
+
+HARNESS = "harness"
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def tribunal(world: World) -> Iterator[Tribunal]:
+    judging = Tribunal(world.lab)
+    judging.enter("step 1: sample")
+    yield judging
+    judging.close()
+
+
+class Demand:
+    """A check whose answer a test switches."""
+
+    def __init__(self, met: bool = True) -> None:
+        self.met = met
+        self.looks = 0
+        self.looked = threading.Event()
+
+    def observe(self, lab: object) -> Observation:
+        del lab
+        self.looks += 1
+        self.looked.set()
+        return Observation(met=self.met, subject="thing", expected="there", observed="there" if self.met else "gone")
+
+
+def violation(tribunal: Tribunal) -> Failure | None:
+    """Return what the tribunal holds against the controller."""
+    try:
+        tribunal.raise_violation()
+    except CheckFailed as failed:
+        return failed.failure
+    return None
+
+
+def changed(name: str = "node-1.internal", kind: str = "Node", **states: Any) -> ObjectEntry:
+    return ObjectEntry(
+        at_s=time.time(),
+        object_kind=kind,
+        name=name,
+        **{"change": "MODIFIED", "before": {}, "after": {"metadata": {"name": name}}, **states},
+    )
+
+
+# Judges.
+
+
+def test_the_controller_may_not_delete_a_node_whose_instance_runs(world: World, tribunal: Tribunal) -> None:
+    world.lab.journal.append(cluster_call("delete", "nodes", "node-1.internal"))
+    failure = violation(tribunal)
+    assert failure is not None
+    assert (failure.oracle, failure.step) == ("no live node is deleted", "step 1: sample")
+    assert failure.observation.subject == "v1/Node node-1.internal"
+    assert failure.observation.observed == f"deleted by {USER}"
+    assert any("delete nodes node-1.internal" in line for line in failure.evidence)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        cluster_call("delete", "nodes", "node-1.internal", user=HARNESS),
+        cluster_call("delete", "nodes", "node-1.internal", status=404),
+        cluster_call("delete", "nodes", "elsewhere.internal"),
+        cluster_call("delete", "services", "node-1.internal"),
+        cluster_call("patch", "nodes", "node-1.internal"),
+    ],
+    ids=["by the scenario", "refused", "a node of no instance", "another resource", "another verb"],
+)
+def test_other_calls_delete_no_live_node(entry: Entry, world: World, tribunal: Tribunal) -> None:
+    world.lab.journal.append(entry)
+    assert violation(tribunal) is None
+
+
+@pytest.mark.parametrize("state", [InstanceState.STOPPED, InstanceState.TERMINATED])
+def test_the_controller_may_delete_a_node_whose_instance_does_not_run(
+    state: InstanceState, world: World, tribunal: Tribunal
+) -> None:
+    world.cloud.machines["node-1"] = instance(state=state)
+    world.lab.journal.append(cluster_call("delete", "nodes", "node-1.internal"))
+    assert violation(tribunal) is None
+
+
+def test_the_controller_may_not_change_what_belongs_to_somebody_else(world: World, tribunal: Tribunal) -> None:
+    world.lab.journal.append(call("elb:DeleteLoadBalancer", resource="decoy"))
+    failure = violation(tribunal)
+    assert failure is not None
+    assert failure.oracle == "nobody else's resources are touched"
+    assert failure.observation.observed == f"elb:DeleteLoadBalancer by {CALLER}"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        call("elb:DeleteLoadBalancer", resource="decoy", caller="test"),
+        call("elb:DescribeLoadBalancers", resource="decoy"),
+        call("elb:DeleteLoadBalancer", resource="decoy", status=400, error_code="Denied"),
+        call("elb:DeleteLoadBalancer", resource="mine"),
+    ],
+    ids=["by the scenario", "a read", "refused", "the cluster's own"],
+)
+def test_other_calls_touch_no_decoy(entry: Entry, world: World, tribunal: Tribunal) -> None:
+    world.lab.journal.append(entry)
+    assert violation(tribunal) is None
+
+
+def test_the_first_violation_is_kept(world: World, tribunal: Tribunal) -> None:
+    world.lab.journal.append(cluster_call("delete", "nodes", "node-1.internal"))
+    tribunal.enter("step 2: later")
+    world.lab.journal.append(cluster_call("delete", "nodes", "node-2.internal"))
+    failure = violation(tribunal)
+    assert failure is not None
+    assert (failure.step, failure.observation.subject) == ("step 1: sample", "v1/Node node-1.internal")
+
+
+def test_a_closed_tribunal_judges_nothing(world: World) -> None:
+    tribunal = Tribunal(world.lab)
+    tribunal.close()
+    world.lab.journal.append(cluster_call("delete", "nodes", "node-1.internal"))
+    assert violation(tribunal) is None
+
+
+# Standing demands.
+
+
+@pytest.mark.parametrize(
+    ("entry", "judged"),
+    [
+        (call("ec2:CreateRoute"), True),
+        (call("ec2:DescribeInstances"), False),
+        (cluster_call("patch", "nodes", "node-1.internal"), True),
+        (changed(), True),
+    ],
+    ids=["mutating call", "read", "write to the cluster", "object"],
+)
+def test_a_standing_demand_is_judged_whenever_something_changes(
+    entry: Entry, judged: bool, world: World, tribunal: Tribunal
+) -> None:
+    demand = Demand()
+    tribunal.demand("always thing", demand)
+    assert demand.looks == 1
+    world.lab.journal.append(entry)
+    assert demand.looks == 1 + judged
+
+
+def test_a_demand_that_is_not_met_once_is_a_violation_though_it_is_met_again(world: World, tribunal: Tribunal) -> None:
+    demand = Demand()
+    tribunal.demand("always thing", demand)
+    demand.met = False
+    world.lab.journal.append(changed())
+    demand.met = True
+    world.lab.journal.append(changed())
+    failure = violation(tribunal)
+    assert failure is not None
+    assert (failure.oracle, failure.bound) == ("always thing", "at every change")
+    assert failure.observation.observed == "gone"
+
+
+def test_a_demand_that_is_not_met_from_the_start_is_a_violation(tribunal: Tribunal) -> None:
+    tribunal.demand("always thing", Demand(met=False))
+    assert violation(tribunal) is not None
+
+
+def test_a_released_demand_is_judged_no_longer(world: World, tribunal: Tribunal) -> None:
+    demand = Demand()
+    tribunal.demand("always thing", demand)
+    tribunal.release()
+    world.lab.journal.append(changed())
+    assert demand.looks == 1
+
+
+def test_what_is_held_for_a_time_is_judged_no_longer_after_it(world: World, tribunal: Tribunal) -> None:
+    demand = Demand()
+    tribunal.hold("hold thing", demand, 0.0)
+    looks = demand.looks
+    world.lab.journal.append(changed())
+    assert demand.looks == looks
+
+
+def test_what_is_held_and_breaks_ends_the_wait_at_once(world: World, tribunal: Tribunal) -> None:
+    demand = Demand()
+
+    def break_it() -> None:
+        demand.looked.wait(30)
+        demand.met = False
+        world.lab.journal.append(changed())
+
+    breaker = threading.Thread(target=break_it)
+    breaker.start()
+    with pytest.raises(CheckFailed, match="hold thing"):
+        tribunal.hold("hold thing", demand, 3600.0)
+    breaker.join()
+
+
+def test_a_demand_within_a_bound_fails_with_what_was_seen(world: World, tribunal: Tribunal) -> None:
+    world.called("elb:CreateLoadBalancer")
+    with pytest.raises(CheckFailed) as failed:
+        demand_within(world.lab, tribunal, "thing", "step 1", lambda: Demand(met=False).observe(world.lab), 0.0)
+    failure = failed.value.failure
+    assert (failure.oracle, failure.step, failure.bound) == ("thing", "step 1", "0.0 s, 1 looks")
+    assert "elb:CreateLoadBalancer" in failure.evidence[-1]
+
+
+def test_a_demand_that_is_met_within_its_bound_raises_nothing(world: World, tribunal: Tribunal) -> None:
+    demand_within(world.lab, tribunal, "thing", "step 1", lambda: Demand().observe(world.lab), 0.0)
+
+
+def test_a_violation_ends_a_wait_for_something_else(world: World, tribunal: Tribunal) -> None:
+    def look() -> Observation:
+        world.lab.journal.append(cluster_call("delete", "nodes", "node-1.internal"))
+        return Demand(met=False).observe(world.lab)
+
+    with pytest.raises(CheckFailed, match="no live node is deleted"):
+        demand_within(world.lab, tribunal, "thing", "step 1", look, 3600.0)
+
+
+# The controller's health, and the lab's.
+
+
+@pytest.mark.parametrize(
+    ("code", "observed"),
+    [
+        (2, "exited with 2; its last lines:\npanic: nil map"),
+        (-9, "killed by signal 9; its last lines:\npanic: nil map"),
+    ],
+)
+def test_a_controller_that_ends_by_itself_has_crashed(code: int, observed: str, world: World) -> None:
+    world.controller.process = process(code, "panic: nil map")
+    with pytest.raises(CheckFailed) as failed:
+        controller_health(world.lab, "step 3")
+    failure = failed.value.failure
+    assert (failure.oracle, failure.step) == ("the controller does not crash", "step 3")
+    assert failure.observation.observed == observed
+
+
+@pytest.mark.parametrize("running", [None, process()], ids=["not started", "running"])
+def test_a_controller_that_runs_or_was_not_started_has_not_crashed(running: Any, world: World) -> None:
+    world.controller.process = running
+    controller_health(world.lab, "step 3")
+
+
+def test_a_clean_exit_is_a_crash_too(world: World, tribunal: Tribunal) -> None:
+    world.controller.process = process(0)
+    failure = violation(tribunal)
+    assert failure is not None
+    assert failure.observation.observed.startswith("exited with 0")
+
+
+def fake_stopped(world: World) -> None:
+    world.nodes.process = process(1, "out of memory")
+
+
+def call_not_implemented(world: World) -> None:
+    world.called("ec2:CreateVolume", implemented=False)
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (fake_stopped, "kwok exited with 1; its last lines:\nout of memory"),
+        (call_not_implemented, "the fake aws does not implement ec2:CreateVolume"),
+    ],
+)
+def test_a_fault_of_the_harness_is_no_fault_of_the_controller(
+    harm: Callable[[World], None], message: str, world: World, tribunal: Tribunal
+) -> None:
+    harm(world)
+    with pytest.raises(HarnessError, match=message):
+        tribunal.raise_violation()
+
+
+# Rest, restart, what is left.
+
+
+def test_the_controllers_writes_are_its_mutating_calls_and_its_writes_to_the_cluster(world: World) -> None:
+    writes = [call("ec2:CreateRoute"), cluster_call("patch", "nodes/status", "node-1.internal")]
+    rest = [
+        call("ec2:DescribeInstances"),
+        call("ec2:CreateRoute", caller="test"),
+        cluster_call("update", "leases", "kube-system/ccm"),
+        cluster_call("create", "events", "default/web.1"),
+        cluster_call("create", "serviceaccounts/token", "kube-system/node-controller"),
+        cluster_call("list", "nodes", ""),
+        cluster_call("patch", "nodes", "node-1.internal", user=HARNESS),
+    ]
+    for entry in [*rest, *writes]:
+        world.lab.journal.append(entry)
+    assert controller_writes(world.lab) == writes
+    assert controller_writes(world.lab, world.lab.journal.mark()) == []
+
+
+def test_quiet_is_no_write_since_a_position(world: World) -> None:
+    world.called("ec2:CreateRoute")
+    quiet = Quiet(world.lab.journal.mark())
+    assert quiet.observe(world.lab).met
+    world.called("ec2:DescribeInstances")
+    assert quiet.observe(world.lab).met
+    world.called("ec2:DeleteRoute")
+    observation = quiet.observe(world.lab)
+    assert not observation.met
+    assert observation.observed.startswith("ec2:DeleteRoute rtb-1 -> 200")
+
+
+def test_a_controller_comes_to_rest_when_its_last_write_is_a_period_old(world: World, tribunal: Tribunal) -> None:
+    period_s = world.lab.spec.profile.spec.reconcile_period.seconds
+    world.called("ec2:CreateRoute", at_s=time.time() - period_s)
+    converge(world.lab, tribunal)
+    assert [entry.text for entry in world.lab.journal.of(StepEntry)] == ["convergence"]
+
+
+def test_a_controller_that_goes_on_writing_fails(
+    world: World, tribunal: Tribunal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oracles, "CONVERGENCE_S", 0.0)
+    world.called("ec2:CreateRoute", at_s=time.time() + 3600)
+    with pytest.raises(CheckFailed) as failed:
+        converge(world.lab, tribunal)
+    assert (failed.value.failure.oracle, failed.value.failure.step) == ("a controller comes to rest", "convergence")
+    assert "ec2:CreateRoute" in failed.value.failure.observation.observed
+
+
+def test_what_a_controller_owns_is_nodes_load_balancers_and_its_routes(world: World) -> None:
+    world.routes(route(1), route(2), route(3, owned=False))
+    assert owned_kinds(world.lab) == {"instances": 2, "load-balancers": 1, "routes": 2}
+
+
+def test_what_there_is_none_of_need_not_be_read(world: World) -> None:
+    world.routes().drop_nodes().drop("Service", "default/web")
+    assert owned_kinds(world.lab) == {}
+    assert reread(world.lab).met
+
+
+def test_a_service_that_still_holds_its_finalizer_is_owned_though_it_asks_for_nothing(world: World) -> None:
+    world.service({"spec": {"type": "ClusterIP"}})
+    assert owned_kinds(world.lab)["load-balancers"] == 1
+    world.service({"metadata": {"finalizers": None}})
+    assert "load-balancers" not in owned_kinds(world.lab)
+
+
+READS = ("ec2:DescribeInstances", "ec2:DescribeRouteTables", "elb:DescribeLoadBalancers")
+
+
+@pytest.mark.parametrize(
+    ("operations", "caller", "observed"),
+    [
+        ((), CALLER, "not yet: instances (0 of 2), load-balancers (0 of 1), routes (0 of 2)"),
+        (READS[:1], CALLER, "not yet: load-balancers (0 of 1), routes (0 of 2)"),
+        (READS, CALLER, "has read everything"),
+        (
+            READS,
+            "aws-cloud-controller-manager#0",
+            "not yet: instances (0 of 2), load-balancers (0 of 1), routes (0 of 2)",
+        ),
+    ],
+    ids=["nothing", "instances alone", "everything", "before the restart"],
+)
+def test_a_restarted_controller_has_to_read_everything_that_it_owns(
+    operations: tuple[str, ...], caller: str, observed: str, world: World
+) -> None:
+    world.called(*operations, caller=caller)
+    observation = reread(world.lab)
+    assert observation.observed == observed
+    assert observation.met is (observed == "has read everything")
+
+
+def test_every_load_balancer_has_to_be_read(world: World) -> None:
+    world.state.put({**world.state.held["Service"]["default/web"], "metadata": {"name": "api", "namespace": "default"}})
+    world.called(*READS)
+    assert reread(world.lab).observed == "not yet: load-balancers (1 of 2)"
+    world.called(READS[2], resource="another")
+    assert reread(world.lab).met
+
+
+def test_routes_are_gone_when_none_of_this_cluster_is_left(world: World) -> None:
+    world.routes(route(1, state="blackhole"), route(9, owned=False))
+    observation = routes_gone(world.lab)
+    assert (observation.met, observation.observed) == (False, "10.244.1.0/24 (blackhole)")
+    world.routes(route(9, owned=False))
+    assert routes_gone(world.lab).met
+
+
+# Evidence.
+
+
+@pytest.fixture
+def journal() -> Journal:
+    return Journal()
+
+
+def shown(journal: Journal, *entries: Entry, subject: str = "v1/Service default/web") -> list[str]:
+    """Return the lines of the evidence without their times."""
+    for entry in entries:
+        journal.append(entry)
+    return [line.partition("s  ")[2] for line in evidence(journal, frozenset({USER}), subject)]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        StepEntry(at_s=1.0, text="apply web", phase="begin"),
+        ProcessEntry(at_s=1.0, component="etcd", text="started"),
+        call("ec2:CreateRoute"),
+        call("ec2:DescribeInstances", error_code="Throttled", status=503),
+        cluster_call("patch", "services/status", "default/web"),
+        cluster_call("list", "nodes", "", status=403),
+        changed("default/web", "Service", change="ADDED"),
+        changed("default/web", "Service", change="DELETED", after=None),
+        changed("default/web.1", "Event", after=event("web", "SyncLoadBalancerFailed", "Warning")),
+    ],
+    ids=lambda entry: entry.line(),
+)
+def test_evidence_shows_what_matters(entry: Entry, journal: Journal) -> None:
+    assert shown(journal, entry, call("ec2:CreateTags")) == [entry.line(), call("ec2:CreateTags").line()]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        StepEntry(at_s=1.0, text="apply web", phase="end"),
+        call("ec2:DescribeInstances"),
+        call("ec2:CreateRoute", caller="test"),
+        cluster_call("update", "leases", "kube-system/ccm"),
+        cluster_call("create", "events", "default/web.1"),
+        cluster_call("patch", "services", "default/web", user=HARNESS),
+        cluster_call("list", "nodes", ""),
+        changed("default/web", "Service"),
+        changed("default/api", "Service", change="ADDED"),
+        changed("default/api.1", "Event", after=event("api", "Synced")),
+    ],
+    ids=lambda entry: entry.line(),
+)
+def test_evidence_leaves_out_what_does_not(entry: Entry, journal: Journal) -> None:
+    assert shown(journal, entry, call("ec2:CreateTags")) == [call("ec2:CreateTags").line()]
+
+
+def test_the_last_thing_that_the_controller_did_is_shown_though_it_is_a_read(journal: Journal) -> None:
+    entries = [call("ec2:DescribeRouteTables"), call("ec2:DescribeInstances"), call("ec2:Describe", caller="test")]
+    assert shown(journal, *entries) == [call("ec2:DescribeInstances").line()]
+
+
+@pytest.mark.parametrize("after_s", [0.0, 30.0, 3000.0])
+def test_the_same_line_over_and_over_is_shown_once_with_its_count(after_s: float, journal: Journal) -> None:
+    start_s = journal.started_s + after_s
+    entries = [call("ec2:CreateRoute", at_s=start_s + number, error_code="Limit", status=400) for number in range(3)]
+    line = entries[0].line()
+    other = call("ec2:DeleteRoute", at_s=start_s + 5)
+    again = call("ec2:CreateRoute", at_s=start_s + 6, error_code="Limit", status=400)
+    assert shown(journal, *entries, other, again) == [f"{line}  (x3)", other.line(), line]
+
+
+def test_the_last_call_is_counted_once(journal: Journal) -> None:
+    early = call("ec2:CreateRoute", at_s=journal.started_s)
+    entries = [ProcessEntry(at_s=journal.started_s + 1, component=f"c{n}", text="started") for n in range(LINES_MAX)]
+    assert not any("(x" in line for line in shown(journal, early, *entries))
+
+
+def test_evidence_is_the_latest_lines_in_the_order_of_time(journal: Journal) -> None:
+    start_s = journal.started_s
+    entries = [ProcessEntry(at_s=start_s + n, component=f"c{n}", text="started") for n in range(LINES_MAX + 10)]
+    assert shown(journal, *reversed(entries)) == [entry.line() for entry in entries[10:]]
+
+
+def test_a_failure_reads_as_a_person_needs_it() -> None:
+    observation = Observation(met=False, subject="v1/Node a", expected="gone", observed="present")
+    failure = Failure(
+        oracle="nodeAbsent", step="step 2", observation=observation, bound="30.0 s, 4 looks", evidence=("one", "two")
+    )
+    assert str(failure).splitlines() == [
+        "v1/Node a",
+        "  check     nodeAbsent  (in step: step 2)",
+        "  expected  gone",
+        "  observed  present",
+        "  bound     30.0 s, 4 looks",
+        "  journal   one",
+        "            two",
+    ]
