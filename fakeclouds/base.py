@@ -101,6 +101,26 @@ class Call:
         return f"{self.service}:{self.operation}"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Crash:
+    """A fault of the fake cloud itself: makes a run's verdict an error."""
+
+    at_s: float
+    """Seconds since the epoch."""
+
+    caller: str
+    """Whose call it was."""
+
+    operation: str
+    """`service:Operation`, or method and path of a request that could not be read."""
+
+    error: str
+    """The exception in one line."""
+
+    traceback: str
+    """Where it happened."""
+
+
 Observer = Callable[[Call], None]
 """Told of every call once it is answered, from the server's thread and in sequence; has to be quick."""
 
@@ -270,6 +290,11 @@ class FakeCloud(Protocol):
     rules: Rules
     """Faults that the front door applies."""
 
+    @property
+    def crashes(self) -> tuple[Crash, ...]:
+        """Every fault of the fake itself so far, oldest first: each makes a run's verdict an error."""
+        ...
+
     def start(self, listen: Callable[[], socket.socket]) -> None:
         """Serve. `listen` gives bound and listening loopback sockets, perhaps in another network namespace.
 
@@ -318,7 +343,7 @@ class FakeCloud(Protocol):
         """Start it again after a stop. KeyError: no such alias."""
 
     def terminate_instance(self, name: str, *, purge: bool = False) -> None:
-        """Delete it; with `purge` the cloud forgets it at once, where it would show it for a while. KeyError: no such alias."""
+        """Delete it; with `purge` the cloud forgets it at once instead of after a while. KeyError: no such alias."""
 
     def replace_instance(self, name: str) -> Instance:
         """Terminate it and start another under the same alias and node name. KeyError: no such alias."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from fakeclouds.base import Call, CloudError, Observer
+from fakeclouds.base import Call, CloudError, Crash, Observer
 from fakeclouds.http import Reply, Request
 from fakeclouds.rules import Decision, Hide, Ignore, Refuse, Rules, Vocabulary
 
@@ -105,26 +105,6 @@ class Dialect(Vocabulary, Protocol):
         Codes that are ours, not the vendor's: `InternalFailure` (500, the fake crashed) and `NotImplemented`
         (501).
         """
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Crash:
-    """A fault of the fake cloud itself: makes a run's verdict an error."""
-
-    at_s: float
-    """Seconds since the epoch."""
-
-    caller: str
-    """Whose call it was."""
-
-    operation: str
-    """`service:Operation`, or method and path of a request that could not be read."""
-
-    error: str
-    """The exception in one line."""
-
-    traceback: str
-    """Where it happened."""
 
 
 class Callers:

@@ -11,13 +11,13 @@ class UsageError(HarnessError):
     """The user's invocation or input is wrong: an option, a path, a profile."""
 
 
-class BinaryNotFound(HarnessError):  # noqa: N818 - the name says what happened
+class BinaryNotFound(HarnessError):
     """A component has no binary and none could be built or downloaded."""
 
 
-class ComponentExited(HarnessError):  # noqa: N818 - the name says what happened
+class ComponentExited(HarnessError):
     """A component could not be started or ended by itself."""
 
 
-class ComponentNotReady(HarnessError):  # noqa: N818 - the name says what happened
+class ComponentNotReady(HarnessError):
     """A component runs but did not become ready within its bound."""

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from fakeclouds import CLOUDS
-from fakeclouds.base import FakeCloud, Instance, InstanceState
+from fakeclouds.base import FakeCloud, Instance, InstanceState, Observer
 
 from .cluster.kube import Kube
 from .cluster.local import ControlPlaneSettings, LocalControlPlane
@@ -233,8 +233,8 @@ class Lab:
             raise HarnessError(f"the fake {self.cloud.name} crashed in {crashes[0].operation}:\n{crashes[0].traceback}")
         if escapes := self.sandbox.escapes:
             raise HarnessError(
-                f"a component tried to reach {escapes[0].target} outside this machine ({escapes[0].method}); it was stopped "
-                "by the egress trap. Which endpoint override is missing in the controller's profile?"
+                f"a component tried to reach {escapes[0].target} outside this machine ({escapes[0].method}); the "
+                "egress trap stopped it. Which endpoint override is missing in the controller's profile?"
             )
 
     def words(self) -> dict[str, Any]:
@@ -250,7 +250,15 @@ class Lab:
         return substitute(data, lambda text: WORD.sub(lambda match: str(words.get(match[1], match[0])), text))
 
 
-def load_cloud(name: str) -> Any:
+class CloudClass(Protocol):
+    """The class of a fake cloud."""
+
+    def __call__(self, *, seed: int, cluster_name: str, observe: Observer) -> FakeCloud:
+        """Make an account of it."""
+
+
+def load_cloud(name: str) -> CloudClass:
     """Return the class of a fake cloud; importing it is what costs."""
     module, _, attribute = CLOUDS[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    found: CloudClass = getattr(importlib.import_module(module), attribute)
+    return found

@@ -10,12 +10,13 @@ import random
 import shlex
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .errors import HarnessError, UsageError
+from .errors import BinaryNotFound, HarnessError, UsageError
 
 if TYPE_CHECKING:
     from .components import Binaries
@@ -170,7 +171,7 @@ class ScenarioFile(pytest.File):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show what is wrong with the file, not where the harness noticed."""
-        return str(excinfo.value) if isinstance(excinfo.value, HarnessError) else super().repr_failure(excinfo, style)
+        return str(excinfo.value) if isinstance(excinfo.value, HarnessError) else super().repr_failure(excinfo)
 
 
 class ScenarioItem(pytest.Item):
@@ -196,12 +197,13 @@ class ScenarioItem(pytest.Item):
             ("behaviour", " ".join(filter(None, [scenario.spec.behaviour, scenario.metadata.name, label]))),
             ("column", " ".join(filter(None, [choice.cloud, controller, variant]))),
         ]
+        self.extra_keyword_matches.add(scenario.metadata.name)
         for marker in ("scenario", choice.cloud, self.path.parent.name, variant, scenario.spec.behaviour):
             if marker:
                 self.add_marker(pytest.mark.__getattr__(_marker(self.config, marker)))
 
     def setup(self) -> None:
-        """Say why it cannot run here, or get the sandbox ready."""
+        """Say why it cannot run here. What can go wrong belongs to `runtest`, whose errors pytest lets us show."""
         profile = selection(self.config).profiles[self.choice.cloud]
         missing = [name for name in self.scenario.spec.features if name not in profile.spec.features]
         if self.scenario.is_about_load_balancers and self.variant is None:
@@ -209,7 +211,6 @@ class ScenarioItem(pytest.Item):
         if missing:
             self.judge("unsupported")
             pytest.skip(f"unsupported: {profile.metadata.name} declares no {', '.join(missing)}")
-        sandbox(self.config)
 
     def runtest(self) -> None:
         """Run the scenario; raises ScenarioFailed or ScenarioErred."""
@@ -291,6 +292,7 @@ class ScenarioItem(pytest.Item):
         """Show the failure as a reader needs it; a traceback only for what nobody foresaw."""
         if isinstance(excinfo.value, HarnessError | ScenarioFailed):
             return str(excinfo.value)
+        excinfo.traceback = excinfo.traceback.cut(path=__file__)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -322,7 +324,7 @@ class MutantFile(pytest.File):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show what is wrong with the file."""
-        return str(excinfo.value) if isinstance(excinfo.value, HarnessError) else super().repr_failure(excinfo, style)
+        return str(excinfo.value) if isinstance(excinfo.value, HarnessError) else super().repr_failure(excinfo)
 
 
 class MutantItem(ScenarioItem):
@@ -330,15 +332,15 @@ class MutantItem(ScenarioItem):
 
     def _raise(self, outcome: Outcome, lab: Lab, issues: list[KnownIssue]) -> None:
         """Turn the outcome round."""
-        assert self.mutant is not None
-        if outcome.failure is not None and outcome.error is None and outcome.failure.oracle == self.mutant.turns_red:
+        turns_red = self.mutant.turns_red if self.mutant else ""
+        if outcome.failure is not None and outcome.error is None and outcome.failure.oracle == turns_red:
             self.judge("seen red")
             return
         if outcome.error is not None:
             super()._raise(outcome, lab, [])
         self.judge("not seen red")
         seen = f"{outcome.failure.oracle!r} did:\n{outcome.failure}" if outcome.failure else "nothing did"
-        raise ScenarioFailed(f"{self.mutant.turns_red!r} should have turned red, but {seen}")
+        raise ScenarioFailed(f"{turns_red!r} should have turned red, but {seen}")
 
 
 class ScenarioFailed(AssertionError):
@@ -383,9 +385,8 @@ def retain(config: pytest.Config, lab: Lab, failure: str) -> None:
         out.line(failure)
         out.line("the lab is kept; look inside with:", bold=True)
         admin = lab.write_admin_kubeconfig()
-        out.line(
-            f"  {shlex.join([*lab.sandbox.enter_command(), 'kubectl', f'--kubeconfig={admin}', 'get', 'nodes,services'])}"
-        )
+        look = [*lab.sandbox.enter_command(), "kubectl", f"--kubeconfig={admin}", "get", "nodes,services"]
+        out.line(f"  {shlex.join(look)}")
         out.line(f"  tail -f {lab.folder}/*.log")
         out.line("press Ctrl-C to delete it")
         try:
@@ -423,7 +424,7 @@ def ensure_binaries(config: pytest.Config) -> None:
     with capture.global_and_fixture_disabled():
         try:
             binaries(config).ensure(selection(config).wanted())
-        except UsageError as error:
+        except (UsageError, BinaryNotFound) as error:
             raise pytest.UsageError(str(error)) from None
         except HarnessError as error:
             pytest.exit(str(error), returncode=pytest.ExitCode.INTERNAL_ERROR)
@@ -462,11 +463,12 @@ def _names_scenarios(config: pytest.Config, argument: str) -> bool:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
     """Report the harness's own faults as errors (E): failures (F) are the controller's."""
     report = yield
-    if isinstance(item, ScenarioItem) and call.excinfo and call.when != "teardown":
-        if not call.excinfo.errisinstance((ScenarioFailed, pytest.skip.Exception, pytest.xfail.Exception)):
-            item.judge("error")
-            report.when = "setup"
-            report.user_properties = list(item.user_properties)
+    verdicts = (ScenarioFailed, pytest.skip.Exception, pytest.xfail.Exception)
+    is_fault = call.excinfo is not None and not call.excinfo.errisinstance(verdicts)
+    if isinstance(item, ScenarioItem) and is_fault and call.when != "teardown":
+        item.judge("error")
+        report.when = "setup"
+        report.user_properties = list(item.user_properties)
     return report
 
 
@@ -525,7 +527,7 @@ class VerdictTable:
 
 @pytest.fixture
 def open_lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Lab]]:
-    """Open labs for a test: `lab = open_lab(cloud="aws", nodes=2, variant="nlb")`; they end with the test.
+    """Open labs that end with the test, by calling it with `cloud`, `nodes`, `variant` and `facts_from`.
 
     The controller is not started: `lab.controller.start()` does.
     """
@@ -533,11 +535,13 @@ def open_lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
     from .scenario.topology import Topology
 
     config = request.config
-    opened: list[Lab] = []
+    opened = ExitStack()
 
     def open_one(*, cloud: str = "aws", nodes: int = 0, variant: str | None = None, facts_from: str = "config") -> Lab:
         chosen = selection(config)
-        choice = next(choice for choice in chosen.choices if choice.cloud == cloud)
+        choice = next((choice for choice in chosen.choices if choice.cloud == cloud), None)
+        if choice is None:
+            pytest.skip(f"--cloud and --controller leave out {cloud}")
         ensure_binaries(config)
         spec = LabSpec(
             cloud=cloud,
@@ -550,12 +554,11 @@ def open_lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
         )
         box = sandbox(config)
         lab = Lab(spec, box, box.folder / f"lab-{len(list(box.folder.iterdir()))}")
-        opened.append(lab)
+        opened.callback(lab.close)
         lab.open(tmp_path)
         for node in spec.topology.node_specs:
             lab.add_node(node)
         return lab
 
-    yield open_one
-    for lab in opened:
-        lab.close()
+    with opened:
+        yield open_one

@@ -22,8 +22,8 @@ from fakeclouds.aws.metadata_views import metadata_view
 from fakeclouds.aws.options import service_annotations
 from fakeclouds.aws.services import CORRECTED
 from fakeclouds.aws.world import World, prepare
-from fakeclouds.base import CloudError, Instance, LoadBalancer, Observer, Route
-from fakeclouds.front_door import Callers, Crash, FrontDoor
+from fakeclouds.base import CloudError, Crash, Instance, LoadBalancer, Observer, Route
+from fakeclouds.front_door import Callers, FrontDoor
 from fakeclouds.http import Server
 from fakeclouds.rules import Rules, suggestion
 

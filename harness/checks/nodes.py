@@ -20,7 +20,7 @@ ABSENT = "no such Node"
 
 
 class NodeInitialised(Check):
-    """The Node has the providerID, addresses and labels of its instance, and only then lost its uninitialized taint."""
+    """The Node has the providerID, addresses and labels of its instance, and no uninitialized taint."""
 
     node: str
     """Alias of the node, or `all`."""
@@ -99,7 +99,7 @@ class NodeTaint(Check):
 
 
 class NodePresent(Check):
-    """The Node exists and is the one that was there from the start: never deleted and made anew."""
+    """The Node exists. With `always` or `hold`, a deletion is seen even when the Node is made anew at once."""
 
     node: str
     """Alias of the node, or `all`."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from fakeclouds.base import LoadBalancer
 
@@ -20,7 +21,7 @@ FINALIZER = "service.kubernetes.io/load-balancer-cleanup"
 
 
 class LoadBalancerMatches(Check):
-    """Exactly one load balancer of this cluster carries the Service's name; its frontends and backends are the Service's.
+    """The cluster has exactly one load balancer for the Service, with the Service's frontends and backends.
 
     Frontends are the Service's ports with their nodePorts; backends are all nodes that may be targets, or those named.
     """
@@ -28,7 +29,7 @@ class LoadBalancerMatches(Check):
     service: str
     """`namespace/name`, or a name in `default`."""
     backends: list[str] | None = None
-    """Aliases of the nodes behind it; by default every initialised node without the exclude label or the autoscaler's taint."""
+    """Aliases of the nodes behind it; by default all initialised ones, neither excluded nor about to go."""
     internal: bool | None = None
     """Whether it is internal; not looked at by default."""
 
@@ -176,7 +177,7 @@ class ServiceFinalizer(Check):
 
 
 class FinalizerBeforeLoadBalancer(Check):
-    """No load balancer exists for a Service that has no finalizer: whatever is made can be cleaned up (for `always`)."""
+    """No load balancer exists for a Service without a finalizer: what is made can be cleaned up (for `always`)."""
 
     def observe(self, lab: Lab) -> Observation:
         """Compare every load balancer of this cluster with its Service."""
@@ -249,14 +250,17 @@ def load_balancers_of(lab: Lab, service: str) -> list[LoadBalancer]:
     return [balancer for balancer in lab.cloud.load_balancers() if balancer.owned and balancer.service == name]
 
 
-def ingress(service: Object | None) -> list[str]:
+def ingress(service: Mapping[str, Any] | None) -> list[str]:
     """Return the addresses in a Service's status, sorted."""
     entries = ((service or {}).get("status", {}).get("loadBalancer") or {}).get("ingress") or []
     return sorted(entry.get("hostname") or entry.get("ip") or "" for entry in entries)
 
 
 def eligible(lab: Lab) -> list[str]:
-    """Return the aliases of the nodes that may be targets (k8s.io/cloud-provider, controllers/service: node predicates)."""
+    """Return the aliases of the nodes that may be targets.
+
+    As the node predicates of k8s.io/cloud-provider, controllers/service/controller.go.
+    """
     found = []
     for alias in lab.aliases:
         node = lab.state.get("Node", lab.node_name(alias))

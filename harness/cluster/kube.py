@@ -76,7 +76,8 @@ class Kube:
         limits = httpx2.Limits(max_connections=64, max_keepalive_connections=16)
         transport = httpx2.HTTPTransport(verify=tls, uds=str(socket) if socket else None, limits=limits)
         config = KubeConfig.from_one(cluster=Cluster(server=server), user=User())
-        self._client = Client(
+        # Typed by overloads that classes made at run time cannot meet.
+        self._client: Any = Client(
             config=config,
             transport=transport,
             trust_env=False,
@@ -104,7 +105,7 @@ class Kube:
             raise
         return plain(found)
 
-    def list(self, api_version: str, kind: str) -> list[Object]:
+    def list_all(self, api_version: str, kind: str) -> list[Object]:
         """Return every object of a kind, in all namespaces."""
         resource, namespaced = _resource(api_version, kind)
         found = self._client.list(resource, namespace="*") if namespaced else self._client.list(resource)
@@ -172,7 +173,7 @@ class Kube:
 
     def list_with_version(self, api_version: str, kind: str) -> tuple[list[Object], str]:
         """Return every object of a kind and the version at which a watch goes on."""
-        resource, namespaced = _resource(api_version, kind)
+        resource, _ = _resource(api_version, kind)
         info = resource._api_info
         group = info.resource.group
         base = f"/apis/{group}/{info.resource.version}" if group else f"/api/{info.resource.version}"

@@ -1,7 +1,7 @@
 """Simulated nodes: Node objects with what a kubelet writes, each paired with an instance of the fake cloud.
 
-kwok plays the kubelets (status, lease, pods) by stages of our own. Nothing here writes what the cloud's controllers own:
-addresses, providerID, zone labels, NetworkUnavailable.
+kwok plays the kubelets (status, lease, pods) by stages of our own. Nothing here writes what the cloud's controllers
+own: addresses, providerID, zone labels, NetworkUnavailable.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class SimulatedNodes:
     def register(self, instance: Instance, *, provide_node_ip: bool = False, pod_cidr: str | None = None) -> None:
         """Create the Node that a kubelet started with `--cloud-provider=external` on this instance creates.
 
-        With `provide_node_ip` the kubelet was also given `--node-ip` (KEP-3705). Without `pod_cidr` the range comes from
-        the cluster's allocator.
+        With `provide_node_ip` the kubelet was also given `--node-ip` (KEP-3705). Without `pod_cidr` the range comes
+        from the cluster's allocator.
         """
         metadata: dict[str, Any] = {
             "name": instance.node_name,

@@ -47,6 +47,7 @@ _QUESTIONS = (
     "GOEXPERIMENT",
     "GOFIPS140",
 )
+_TICK_S = 1.0
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -148,7 +149,7 @@ def _run(command: list[str], folder: Path, environment: dict[str, str], log: int
     try:
         while time.monotonic() < deadline_s:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                return process.wait(timeout=1.0)
+                return process.wait(timeout=_TICK_S)
             tick("")
         return None
     finally:
@@ -164,9 +165,8 @@ def _end_with_parent() -> None:
 
 
 def _plain_environment() -> dict[str, str]:
-    """Return the environment without what would change what is built: flags, workspaces, another platform."""
-    kept = {name: value for name, value in os.environ.items() if name not in {"GOOS", "GOARCH"}}
-    return {**kept, **_SETTINGS}
+    """Return the environment without what would change what is built: flags and workspaces."""
+    return {**os.environ, **_SETTINGS}
 
 
 def _build_environment(go: Go) -> dict[str, str]:

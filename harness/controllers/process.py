@@ -187,7 +187,7 @@ class Controller:
         readiness = self.profile.spec.readiness
         socket = self._sandbox.forward(port)
         # Its certificate is our own CA's, but readiness is no secret: what matters is that this very process answers.
-        transport = httpx2.HTTPTransport(verify=False, uds=str(socket))  # noqa: S501
+        transport = httpx2.HTTPTransport(verify=False, uds=str(socket))
         waited_s, step_s, last = 0.0, 0.05, "no answer"
         with httpx2.Client(transport=transport, base_url=f"https://127.0.0.1:{port}", timeout=5) as http:
             while waited_s < readiness.within.seconds:
@@ -217,5 +217,5 @@ def exit_report(name: str, binary: Path, code: int, tail: str) -> str:
     how = f"was killed by signal {-code}" if code < 0 else f"exited with {code}"
     hint = "" if tail.strip() else " without a word: is it this controller at all?"
     if "unknown flag" in tail:
-        hint = "; it does not know a flag of the profile: is it another program, or a release that needs a profile of its own?"
+        hint = "; it does not know a flag: is it another program, or a release that needs a profile of its own?"
     return f"{name} ({binary}) {how}{hint}\nits last lines:\n{tail}"

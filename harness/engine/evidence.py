@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..journal import CloudCallEntry, ClusterCallEntry, Entry, Journal, ObjectEntry, ProcessEntry, StepEntry
+from ..journal import CloudCallEntry, ClusterCallEntry, Entry, Journal, ProcessEntry, StepEntry
 
 LINES_MAX = 24
 
@@ -40,10 +40,8 @@ def _matters(entry: Entry, users: frozenset[str], subject: str) -> bool:
     if isinstance(entry, ClusterCallEntry):
         kept = entry.writes and entry.user in users and not entry.resource.startswith(("leases", "events"))
         return kept or (entry.user in users and entry.status >= 400)
-    if isinstance(entry, ObjectEntry):
-        shown = entry.after or entry.before or {}
-        about = shown.get("involvedObject", {}).get("name") if entry.object_kind == "Event" else entry.name
-        name = str(about or "").rpartition("/")[2]
-        relevant = bool(name) and name in subject
-        return relevant and (entry.object_kind == "Event" or entry.change != "MODIFIED")
-    return False
+    shown = entry.after or entry.before or {}
+    about = shown.get("involvedObject", {}).get("name") if entry.object_kind == "Event" else entry.name
+    name = str(about or "").rpartition("/")[2]
+    relevant = bool(name) and name in subject
+    return relevant and (entry.object_kind == "Event" or entry.change != "MODIFIED")

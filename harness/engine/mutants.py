@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
+from fakeclouds.rules import Action as RuleAction
 from fakeclouds.rules import Hide, Ignore, Refuse, Rule
 
 from ..actions import ACTIONS, Action
@@ -19,7 +20,10 @@ from ..scenario.load import read_document
 from ..scenario.model import OneKey, one_of
 from ..scenario.strict import Strict
 
-ActionEntry = one_of("ActionEntry", "One action.", OneKey, list(ACTIONS))
+if TYPE_CHECKING:
+    ActionEntry = OneKey
+else:
+    ActionEntry = one_of("ActionEntry", "One action.", OneKey, ACTIONS)
 
 
 class MutantRule(Strict):
@@ -34,7 +38,11 @@ class MutantRule(Strict):
 
     def rule(self) -> Rule:
         """Return the front door's rule; only controllers feel it."""
-        actions = {"hide": Hide(), "ignore": Ignore(), "refuse": Refuse(code=self.code, status=503)}
+        actions: dict[str, RuleAction] = {
+            "hide": Hide(),
+            "ignore": Ignore(),
+            "refuse": Refuse(code=self.code, status=503),
+        }
         return Rule(operation=self.operation, caller="*#*", action=actions[self.action])
 
 
@@ -43,7 +51,7 @@ class Sabotage(Strict):
 
     after: int = Field(ge=1)
     """Number of the step after which they happen."""
-    do: list[ActionEntry] = Field(min_length=1)  # type: ignore[valid-type]
+    do: list[ActionEntry] = Field(min_length=1)
     """The actions."""
 
 
@@ -75,7 +83,7 @@ class Mutant(Strict):
         """Return the actions that happen after a step."""
         if self.sabotage is None or self.sabotage.after != number:
             return ()
-        return [entry.chosen[1] for entry in self.sabotage.do]  # type: ignore[attr-defined]
+        return [entry.chosen[1] for entry in self.sabotage.do]
 
 
 class MutantTable(Strict):

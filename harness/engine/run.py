@@ -115,7 +115,7 @@ def perform(number: int, step: Any, lab: Lab, tribunal: Tribunal) -> None:
         for name, check in (entry.chosen for entry in operation.checks):
             tribunal.demand(f"always {name}", check)
     elif isinstance(operation, Budget):
-        tribunal.demand("budget", Calls(operation=operation.operation, atMost=operation.at_most))
+        tribunal.demand("budget", Calls.model_validate({"operation": operation.operation, "atMost": operation.at_most}))
     tribunal.raise_violation()
 
 

@@ -80,7 +80,7 @@ def _or_placeholder(schema: JsonSchemaValue) -> JsonSchemaValue:
     about = {key: schema[key] for key in ("description", "default") if key in schema}
     value = {key: item for key, item in schema.items() if key not in about}
     choices = value["anyOf"] if value.keys() == {"anyOf"} else [value]
-    return {**about, "anyOf": [*choices, {"$ref": f"#/$defs/{PLACEHOLDER}"}]}
+    return about | {"anyOf": [*choices, {"$ref": f"#/$defs/{PLACEHOLDER}"}]}
 
 
 def _described(schema: Any) -> Iterator[dict[str, Any]]:

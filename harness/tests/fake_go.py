@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 from pathlib import Path
 
 import pytest
@@ -55,9 +57,28 @@ class FakeGo:
         log = self.folder / "builds"
         return log.read_text().splitlines() if log.exists() else []
 
+    def hold(self) -> int:
+        """Let every build wait halfway for ever; return what `next_event` reads."""
+        os.mkfifo(self.folder / "started")
+        os.mkfifo(self.folder / "go-on")
+        return os.open(self.folder / "started", os.O_RDONLY | os.O_NONBLOCK)
+
+    def hold_no_more(self) -> None:
+        """Let later builds run through."""
+        (self.folder / "started").unlink()
+        (self.folder / "go-on").unlink()
+
     def fail_with(self, text: str) -> None:
         """Let every build print a text and fail."""
         (self.folder / "fails").write_text(text)
+
+
+def next_event(held: int, *, within_s: float = 30.0) -> bytes:
+    """Return what comes from builds that are held: a line of each, nothing once the last of them has ended."""
+    poll = select.poll()
+    poll.register(held, select.POLLIN)
+    assert poll.poll(within_s * 1000), "nothing happened"
+    return os.read(held, 100)
 
 
 def write_program(path: Path, text: str) -> Path:

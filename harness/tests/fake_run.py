@@ -7,6 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import harness.components
+import harness.engine.run
+import harness.report
+import harness.sandbox
+import harness.selection
+from harness.engine.mutants import Mutant
 from harness.engine.outcome import Failure, Outcome, Verdict
 from harness.errors import ComponentExited
 from harness.lab import Lab
@@ -40,7 +46,7 @@ class FakeSandbox:
         return ["enter"]
 
 
-def run(scenario: Scenario, lab: Lab, scenario_folder: Path) -> Outcome:
+def run(scenario: Scenario, lab: Lab, scenario_folder: Path, mutant: Mutant | None = None) -> Outcome:
     """Return or raise what the scenario's name says."""
     name = scenario.metadata.name
     if name == "crash":
@@ -60,9 +66,9 @@ def broken_sandbox() -> FakeSandbox:
     raise ComponentExited("a component can reach the internet")
 
 
-def install(replace: Callable[[str, Any], None]) -> None:
-    """Replace what starts processes and looks for binaries; `replace` is `monkeypatch.setattr` or the like."""
-    replace("harness.engine.run.run", run)
-    replace("harness.sandbox.Sandbox.open", FakeSandbox)
-    replace("harness.selection.Selection.paths", lambda selection, choice, binaries: {})
-    replace("harness.plugin.ensure_binaries", lambda config: None)
+def install(replace: Callable[[object, str, Any], None]) -> None:
+    """Replace what starts processes and looks for binaries; `replace` is `setattr` or that of a monkeypatch."""
+    replace(harness.engine.run, "run", run)
+    replace(harness.sandbox.Sandbox, "open", FakeSandbox)
+    replace(harness.selection.Selection, "paths", lambda selection, choice, binaries: {})
+    replace(harness.components.Binaries, "ensure", lambda binaries, wanted: {})

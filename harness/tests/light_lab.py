@@ -39,13 +39,22 @@ from harness.journal import CloudCallEntry, ClusterCallEntry, ObjectEntry
 from harness.lab import Lab, LabSpec
 from harness.processes import Process
 from harness.sandbox import Sandbox
+from harness.scenario.duration import Duration
 from harness.scenario.topology import NodeSpec, Topology
 
 Asked = tuple[Any, ...]
 CALLER = "aws-cloud-controller-manager#1"
 USER = "system:serviceaccount:kube-system:service-controller"
 
-profile = functools.cache(functools.partial(load_profile, "aws"))
+
+@functools.cache
+def profile(reconcile_period: str | None = None) -> ControllerProfile:
+    """The shipped profile, with other periods where a test would have to wait."""
+    shipped = load_profile("aws")
+    if reconcile_period is None:
+        return shipped
+    changed = shipped.spec.model_copy(update={"reconcile_period": Duration(reconcile_period)})
+    return shipped.model_copy(update={"spec": changed})
 
 
 # Things of the cloud and of the cluster, each as it should be; `**changes` says what is different.
@@ -333,14 +342,20 @@ class World:
         self.nodes = Recorder(self.asked)
         self.controller = Recorder(self.asked)
         self.sandbox = Recorder(self.asked)
-        self.lab = self._open(folder, variant, profile(), spec)
+        self.lab = self._open(folder, variant, spec)
         self._populate()
 
-    def _open(self, folder: Path, variant: str | None, profile: ControllerProfile, spec: Mapping[str, Any]) -> Lab:
-        settings = {"topology": Topology(), "facts_from": "config", "seed": 1, "binaries": {}, **spec}
-        lab = Lab(
-            LabSpec(cloud="aws", profile=profile, variant=variant, **settings), cast(Sandbox, self.sandbox), folder
-        )
+    def _open(self, folder: Path, variant: str | None, spec: Mapping[str, Any]) -> Lab:
+        settings: dict[str, Any] = {
+            "cloud": "aws",
+            "profile": profile(),
+            "binaries": {},
+            "topology": Topology(),
+            "facts_from": "config",
+            "seed": 1,
+            **spec,
+        }
+        lab = Lab(LabSpec(variant=variant, **settings), cast(Sandbox, self.sandbox), folder)
         self.sandbox.escapes = ()  # type: ignore[attr-defined]
         lab.cloud = cast(FakeCloud, self.cloud)
         lab.state = cast(ClusterState, self.state)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import pytest
 
 from harness import __main__ as command_line
 
-from .fake_go import FakeGo, announcing
+from .fake_go import FakeGo, announcing, next_event
 
 REPOSITORY = Path(__file__).parents[2]
 BOUND_S = 30.0
@@ -158,30 +157,19 @@ def test_parallel_runs_build_once(go: FakeGo, start: Start) -> None:
 def test_a_run_that_is_ended_leaves_no_binary_and_no_compiler(
     go: FakeGo, start: Start, tmp_path: Path, ended_by: int
 ) -> None:
-    os.mkfifo(go.folder / "started")
-    os.mkfifo(go.folder / "go-on")
-    compiler = os.open(go.folder / "started", os.O_RDONLY | os.O_NONBLOCK)
+    held = go.hold()
     run = start("binaries", "build", "etcd")
-    assert _read(compiler) == b"started\n", "half of the binary is written"
+    assert next_event(held) == b"started\n", "half of the binary is written"
     run.send_signal(ended_by)
     _, errors = run.communicate(timeout=BOUND_S)
-    assert _read(compiler) == b"", "no process holds its end any more"
-    os.close(compiler)
+    assert next_event(held) == b"", "the compiler is gone"
+    os.close(held)
     assert run.returncode == (-signal.SIGKILL if ended_by == signal.SIGKILL else 130), errors
     entries = tmp_path / "cache" / "binaries"
     assert [path.name for path in entries.iterdir() if not path.name.startswith(".")] == []
 
-    for fifo in ("started", "go-on"):
-        (go.folder / fifo).unlink()
+    go.hold_no_more()
     again = start("binaries", "build", "etcd")
     again.communicate(timeout=BOUND_S)
     assert again.returncode == 0
     assert len(list(entries.iterdir())) == 1, "what the ended run left is gone"
-
-
-def _read(fifo: int) -> bytes:
-    """Return what the next event on a named pipe brings: text, or nothing once its last writer is gone."""
-    poll = select.poll()
-    poll.register(fifo, select.POLLIN)
-    assert poll.poll(BOUND_S * 1000), "nothing happened"
-    return os.read(fifo, 100)

@@ -15,7 +15,7 @@ from harness.components.program import build_info
 from harness.components.registry import COMPONENTS, Component, Release, component_named
 from harness.errors import HarnessError
 
-from .fake_go import FakeGo, write_program
+from .fake_go import FakeGo, next_event, write_program
 
 ETCD = component_named("etcd").releases[0]
 NEWEST_NEEDED = component_named("aws-cloud-controller-manager").releases[0]
@@ -131,13 +131,29 @@ def test_the_usual_causes_come_with_what_to_do(
 
 def test_a_build_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(go_build, "BUILD_S_MAX", 0.05)
-    FakeGo(tmp_path / "go", monkeypatch)
-    os.mkfifo(tmp_path / "go" / "started")
-    os.mkfifo(tmp_path / "go" / "go-on")
+    monkeypatch.setattr(go_build, "_TICK_S", 0.02)
+    held = FakeGo(tmp_path / "go", monkeypatch).hold()
     go = find_go()
     assert go is not None
     with pytest.raises(HarnessError, match=r"was stopped after"):
         build(go, ETCD, tmp_path / "out", tick=_silent)
+    os.close(held)
+
+
+def test_an_interrupt_ends_the_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(go_build, "_TICK_S", 0.02)
+    held = FakeGo(tmp_path / "go", monkeypatch).hold()
+    go = find_go()
+    assert go is not None
+
+    def interrupt(detail: str) -> None:
+        assert next_event(held) == b"started\n"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(go, ETCD, tmp_path / "out", tick=interrupt)
+    assert next_event(held) == b""
+    os.close(held)
 
 
 @pytest.mark.skipif(shutil.which("go") is None, reason="there is no Go on this machine")
@@ -145,8 +161,9 @@ def test_a_real_module_is_built_stripped_stamped_and_left_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What a user's environment may hold must not matter.
-    monkeypatch.setenv("GOFLAGS", "-mod=mod -tags=nonsense")
-    monkeypatch.setenv("GOOS", "plan9")
+    (tmp_path / "go-env").write_text("GOOS=plan9\n")
+    monkeypatch.setenv("GOENV", str(tmp_path / "go-env"))
+    monkeypatch.setenv("GOFLAGS", "-mod=mod -buildmode=c-archive")
     monkeypatch.setenv("GOWORK", str(tmp_path / "go.work"))
     release = _hello(tmp_path / "module")
     before = {path: path.read_bytes() for path in release.folder.rglob("*") if path.is_file()}

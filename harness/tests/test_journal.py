@@ -182,37 +182,36 @@ def test_entries_are_told_as_lines_with_their_times_in_the_order_of_time(journal
     assert told == ["+  1.00s  ── first", "+ 61.25s  ── second"]
 
 
-@pytest.mark.parametrize(
-    ("entry", "line"),
-    [
-        (step("apply Service web"), "── apply Service web"),
-        (StepEntry(at_s=0.0, text="settled", phase="note"), "   note: settled"),
-        (call(), "ec2:CreateRoute rtb-1 -> 200  [aws-cloud-controller-manager#1]"),
-        (
-            call(status=503, error_code="Throttled", injected="rule 1"),
-            "ec2:CreateRoute rtb-1 -> 503 Throttled  (rule rule 1)  [aws-cloud-controller-manager#1]",
+LINES: list[tuple[Entry, str]] = [
+    (step("apply Service web"), "── apply Service web"),
+    (StepEntry(at_s=0.0, text="settled", phase="note"), "   note: settled"),
+    (call(), "ec2:CreateRoute rtb-1 -> 200  [aws-cloud-controller-manager#1]"),
+    (
+        call(status=503, error_code="Throttled", injected="rule 1"),
+        "ec2:CreateRoute rtb-1 -> 503 Throttled  (rule rule 1)  [aws-cloud-controller-manager#1]",
+    ),
+    (cluster_call("delete", "nodes", "a"), "delete nodes a -> 200  [service-controller]"),
+    (
+        cluster_call("patch", "services/status", "default/web", body={"status": {}}),
+        'patch services/status default/web -> 200  [service-controller]  {"status":{}}',
+    ),
+    (changed("DELETED", before={}), "DELETED Node a"),
+    (
+        ObjectEntry(
+            at_s=0.0,
+            change="ADDED",
+            object_kind="Event",
+            name="default/web.1",
+            before=None,
+            after=event("web", "Sync"),
         ),
-        (cluster_call("delete", "nodes", "a"), "delete nodes a -> 200  [service-controller]"),
-        (
-            cluster_call("patch", "services/status", "default/web", body={"status": {}}),
-            'patch services/status default/web -> 200  [service-controller]  {"status":{}}',
-        ),
-        (changed("DELETED", before={}), "DELETED Node a"),
-        (
-            ObjectEntry(
-                at_s=0.0,
-                change="ADDED",
-                object_kind="Event",
-                name="default/web.1",
-                before=None,
-                after=event("web", "Sync"),
-            ),
-            "event Normal Sync on Service web: told by the controller",
-        ),
-        (ProcessEntry(at_s=0.0, component="etcd", text="started"), "etcd: started"),
-    ],
-    ids=str,
-)
+        "event Normal Sync on Service web: told by the controller",
+    ),
+    (ProcessEntry(at_s=0.0, component="etcd", text="started"), "etcd: started"),
+]
+
+
+@pytest.mark.parametrize(("entry", "line"), LINES, ids=[line for _, line in LINES])
 def test_an_entry_is_one_line_for_a_person(entry: Entry, line: str) -> None:
     assert entry.line() == line
 

@@ -248,7 +248,8 @@ def test_kill_9_of_pytest_leaves_no_process_no_port_and_no_folder(
     assert [pid for pid in found["children"] if not has_ended(pid)] == []
     assert not Path(found["folder"]).exists()
     if found["network"] == str(Path("/proc/self/ns/net").readlink()):
-        in_use = {entry.laddr.port for entry in psutil.net_connections("tcp") if entry.status == "LISTEN"}
+        listening = [entry for entry in psutil.net_connections("tcp") if entry.status == "LISTEN"]
+        in_use = {entry.laddr.port for entry in listening if entry.laddr}
         assert in_use.isdisjoint(found["ports"])
     else:
         assert [pid for pid in psutil.pids() if network(pid) == found["network"]] == [], "the namespace is gone"

@@ -1,10 +1,10 @@
-"""What holds in every scenario: judges, demands, the controller's health, rest and re-reading, and the evidence shown."""
+"""What holds in every scenario: judges, demands, the controller's health, rest and re-reading, the evidence."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -18,17 +18,20 @@ from harness.engine.oracles import (
     controller_health,
     controller_writes,
     converge,
+    delete_everything,
     demand_within,
     owned_kinds,
     reread,
     routes_gone,
+    services_gone,
+    settle_after_restart,
 )
 from harness.engine.outcome import CheckFailed, Failure
 from harness.errors import HarnessError
-from harness.journal import Entry, Journal, ObjectEntry, ProcessEntry, StepEntry
+from harness.journal import CloudCallEntry, ClusterCallEntry, Entry, Journal, ObjectEntry, ProcessEntry, StepEntry
 from harness.wait import Observation
 
-from .light_lab import CALLER, USER, World, call, cluster_call, event, instance, process, route
+from .light_lab import CALLER, USER, World, call, cluster_call, event, instance, process, profile, route
 
 HARNESS = "harness"
 
@@ -207,7 +210,7 @@ def test_a_released_demand_is_judged_no_longer(world: World, tribunal: Tribunal)
 
 def test_what_is_held_for_a_time_is_judged_no_longer_after_it(world: World, tribunal: Tribunal) -> None:
     demand = Demand()
-    tribunal.hold("hold thing", demand, 0.0)
+    tribunal.hold([("hold thing", demand)], 0.0)
     looks = demand.looks
     world.lab.journal.append(changed())
     assert demand.looks == looks
@@ -224,7 +227,7 @@ def test_what_is_held_and_breaks_ends_the_wait_at_once(world: World, tribunal: T
     breaker = threading.Thread(target=break_it)
     breaker.start()
     with pytest.raises(CheckFailed, match="hold thing"):
-        tribunal.hold("hold thing", demand, 3600.0)
+        tribunal.hold([("hold other", Demand()), ("hold thing", demand)], 3600.0)
     breaker.join()
 
 
@@ -248,6 +251,20 @@ def test_a_violation_ends_a_wait_for_something_else(world: World, tribunal: Trib
 
     with pytest.raises(CheckFailed, match="no live node is deleted"):
         demand_within(world.lab, tribunal, "thing", "step 1", look, 3600.0)
+
+
+class Faulty:
+    """A check that the harness itself cannot answer."""
+
+    def observe(self, lab: object) -> Observation:
+        raise HarnessError("nothing to compare with")
+
+
+def test_a_demand_that_cannot_be_judged_is_the_harnesss_fault(world: World, tribunal: Tribunal) -> None:
+    tribunal.demand("always thing", Faulty())
+    world.lab.journal.append(changed())
+    with pytest.raises(HarnessError, match="nothing to compare with"):
+        tribunal.raise_violation()
 
 
 # The controller's health, and the lab's.
@@ -309,8 +326,11 @@ def test_a_fault_of_the_harness_is_no_fault_of_the_controller(
 
 
 def test_the_controllers_writes_are_its_mutating_calls_and_its_writes_to_the_cluster(world: World) -> None:
-    writes = [call("ec2:CreateRoute"), cluster_call("patch", "nodes/status", "node-1.internal")]
-    rest = [
+    writes: list[CloudCallEntry | ClusterCallEntry] = [
+        call("ec2:CreateRoute"),
+        cluster_call("patch", "nodes/status", "node-1.internal"),
+    ]
+    rest: list[CloudCallEntry | ClusterCallEntry] = [
         call("ec2:DescribeInstances"),
         call("ec2:CreateRoute", caller="test"),
         cluster_call("update", "leases", "kube-system/ccm"),
@@ -319,7 +339,9 @@ def test_the_controllers_writes_are_its_mutating_calls_and_its_writes_to_the_clu
         cluster_call("list", "nodes", ""),
         cluster_call("patch", "nodes", "node-1.internal", user=HARNESS),
     ]
-    for entry in [*rest, *writes]:
+    for entry in rest:
+        world.lab.journal.append(entry)
+    for entry in writes:
         world.lab.journal.append(entry)
     assert controller_writes(world.lab) == writes
     assert controller_writes(world.lab, world.lab.journal.mark()) == []
@@ -337,11 +359,19 @@ def test_quiet_is_no_write_since_a_position(world: World) -> None:
     assert observation.observed.startswith("ec2:DeleteRoute rtb-1 -> 200")
 
 
-def test_a_controller_comes_to_rest_when_its_last_write_is_a_period_old(world: World, tribunal: Tribunal) -> None:
-    period_s = world.lab.spec.profile.spec.reconcile_period.seconds
-    world.called("ec2:CreateRoute", at_s=time.time() - period_s)
-    converge(world.lab, tribunal)
+def test_a_controller_comes_to_rest_when_its_last_write_is_a_period_old() -> None:
+    world = World(profile=profile("20ms"))
+    world.called("ec2:CreateRoute", at_s=time.time() - 0.02)
+    converge(world.lab, Tribunal(world.lab))
     assert [entry.text for entry in world.lab.journal.of(StepEntry)] == ["convergence"]
+
+
+def test_coming_to_rest_takes_a_period_at_least(
+    world: World, tribunal: Tribunal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oracles, "CONVERGENCE_S", 0.0)
+    with pytest.raises(CheckFailed, match="a controller comes to rest"):
+        converge(world.lab, tribunal)
 
 
 def test_a_controller_that_goes_on_writing_fails(
@@ -400,7 +430,8 @@ def test_a_restarted_controller_has_to_read_everything_that_it_owns(
 
 
 def test_every_load_balancer_has_to_be_read(world: World) -> None:
-    world.state.put({**world.state.held["Service"]["default/web"], "metadata": {"name": "api", "namespace": "default"}})
+    web = world.state.held["Service"]["default/web"]
+    world.state.put({**web, "metadata": {**web["metadata"], "name": "api"}})
     world.called(*READS)
     assert reread(world.lab).observed == "not yet: load-balancers (1 of 2)"
     world.called(READS[2], resource="another")
@@ -413,6 +444,106 @@ def test_routes_are_gone_when_none_of_this_cluster_is_left(world: World) -> None
     assert (observation.met, observation.observed) == (False, "10.244.1.0/24 (blackhole)")
     world.routes(route(9, owned=False))
     assert routes_gone(world.lab).met
+
+
+def re_reads(world: World, *operations: str) -> None:
+    """A start of the controller makes these calls."""
+    world.controller.start = lambda: world.called(*operations)  # type: ignore[attr-defined]
+
+
+def test_a_settled_controller_is_restarted_re_reads_and_changes_nothing(
+    world: World, tribunal: Tribunal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oracles, "QUIET_PERIODS", 0)
+    world.called("ec2:CreateRoute")
+    re_reads(world, *READS)
+    settle_after_restart(world.lab, tribunal)
+    assert world.asked == [("stop",)]
+
+
+def test_a_restarted_controller_that_does_not_re_read_fails(
+    world: World, tribunal: Tribunal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oracles, "CONVERGENCE_S", 0.0)
+    with pytest.raises(CheckFailed, match="a restarted controller re-reads what it owns"):
+        settle_after_restart(world.lab, tribunal)
+
+
+def test_a_settled_controller_that_writes_fails_at_once(
+    world: World, tribunal: Tribunal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = tribunal.hold
+
+    def hold_after_a_write(demands: Sequence[tuple[str, Any]], seconds: float) -> None:
+        world.called("ec2:CreateTags")
+        hold(demands, seconds + 3600)
+
+    monkeypatch.setattr(tribunal, "hold", hold_after_a_write)
+    re_reads(world, *READS)
+    with pytest.raises(CheckFailed, match="a settled controller changes nothing"):
+        settle_after_restart(world.lab, tribunal)
+
+
+class Obedient:
+    """A controller that cleans up as soon as it is told to."""
+
+    def __init__(self, world: World, *, leaves: str = "") -> None:
+        self._world = world
+        self._leaves = leaves
+
+    def __call__(self, entry: Entry) -> None:
+        world = self._world
+        if isinstance(entry, StepEntry) and self._leaves != "load balancer":
+            world.balancers()
+            world.service({"metadata": {"finalizers": None}})
+        if isinstance(entry, StepEntry) and self._leaves != "routes":
+            world.routes()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oracles, "CONVERGENCE_S", 0.0)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_after_everything_is_deleted_the_account_is_as_before(world: World, tribunal: Tribunal) -> None:
+    world.lab.journal.judge(Obedient(world))
+    delete_everything(world.lab, tribunal)
+    assert world.asked == [
+        ("delete", "v1", "Service", "default/web"),
+        ("terminate_instance", "node-1"),
+        ("delete", "v1", "Node", "node-1.internal"),
+        ("terminate_instance", "node-2"),
+        ("delete", "v1", "Node", "node-2.internal"),
+        ("stop",),
+        ("terminate_instance", "node-1", ("purge", True)),
+        ("terminate_instance", "node-2", ("purge", True)),
+    ]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_routes_of_deleted_nodes_have_to_go(world: World, tribunal: Tribunal) -> None:
+    world.lab.journal.judge(Obedient(world, leaves="routes"))
+    with pytest.raises(CheckFailed, match="routes of deleted nodes go away"):
+        delete_everything(world.lab, tribunal)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_is_left_in_the_account_is_a_leak(world: World, tribunal: Tribunal) -> None:
+    world.lab.journal.judge(Obedient(world))
+    world.cloud.held["group/sg-9"] = {}
+    with pytest.raises(CheckFailed) as failed:
+        delete_everything(world.lab, tribunal)
+    failure = failed.value.failure
+    assert (failure.oracle, failure.step) == ("nothing is left behind", "deletion and leak check")
+    assert "group/sg-9 is left" in failure.observation.observed
+
+
+def test_a_deleted_service_that_holds_its_finalizer_is_not_gone(world: World) -> None:
+    observation = services_gone(world.lab)
+    assert (observation.met, observation.subject) == (False, "v1/Service default/web")
+    world.service({"metadata": {"finalizers": None}})
+    assert services_gone(world.lab).met
 
 
 # Evidence.

@@ -8,6 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.components import Binaries
+from harness.errors import BinaryNotFound
+from harness.journal import Journal
+from harness.lab import Lab
+from harness.sandbox import Sandbox
+
 from . import fake_run
 
 pytest_plugins = ["pytester"]
@@ -22,12 +28,24 @@ spec:
   steps:
     - restartController: {}
 """
+KNOWN_ISSUES = """\
+apiVersion: harness/v1alpha1
+kind: KnownIssues
+spec:
+  issues:
+    - name: slow
+      component: aws-cloud-controller-manager
+      versions: [">=1.37"]
+      scenarios: [fail, pass, error]
+      shows: no such Node
+      reference: https://example.com/1
+"""
 LOAD_BALANCER = SCENARIO.replace("N1", "L1\n  features: [loadBalancers]")
 
 
 @pytest.fixture(autouse=True)
 def _nothing_real(monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester) -> None:
-    fake_run.install(lambda target, value: monkeypatch.setattr(target, value))
+    fake_run.install(monkeypatch.setattr)
     monkeypatch.setenv("COLUMNS", "160")
     pytester.makeini("[pytest]\naddopts = -p harness.plugin --strict-markers -p no:cacheprovider\n")
 
@@ -109,6 +127,7 @@ def test_ids_tell_matrix_and_controller_where_there_are_several(pytester: pytest
     [
         (["-k", "created"], ["loadbalancer/created.yaml::aws-classic", "loadbalancer/created.yaml::aws-nlb"]),
         (["-k", "created and nlb"], ["loadbalancer/created.yaml::aws-nlb"]),
+        (["-k", "name-of-it"], ["node/initialised.yaml::aws"]),
         (["-m", "node"], ["node/initialised.yaml::aws"]),
         (["-m", "loadbalancer and classic"], ["loadbalancer/created.yaml::aws-classic"]),
         (["-m", "n1"], ["node/initialised.yaml::aws"]),
@@ -121,7 +140,7 @@ def test_ids_tell_matrix_and_controller_where_there_are_several(pytester: pytest
     ],
 )
 def test_the_usual_options_select(pytester: pytest.Pytester, options: list[str], expected: list[str]) -> None:
-    scenario(pytester, "scenarios/node/initialised.yaml")
+    scenario(pytester, "scenarios/node/initialised.yaml", SCENARIO.replace("NAME", "name-of-it"))
     scenario(pytester, "scenarios/loadbalancer/created.yaml", LOAD_BALANCER)
     pytester.makepyfile("def test_other(): pass")
     found = [name for name in ids(pytester, *options) if "test_other" not in name]
@@ -176,15 +195,19 @@ def test_a_wrong_option_value_is_a_usage_error_that_names_the_option(
     assert "Traceback" not in result.stderr.str() + result.stdout.str()
 
 
-def test_a_release_that_is_not_pinned_is_a_usage_error(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("options", [[], ["-n2"]])
+def test_a_binary_that_cannot_be_had_is_told_once_before_anything_runs(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:
-    monkeypatch.undo()
+    def ensure(self: Binaries, wanted: list[tuple[str, str | None]]) -> None:
+        assert wanted[-1] == ("aws-cloud-controller-manager", "9.9.9")
+        raise BinaryNotFound("there is no binary of it")
+
+    monkeypatch.setattr(Binaries, "ensure", ensure)
     scenario(pytester, "scenarios/a.yaml")
-    result = pytester.runpytest("-p", "harness.plugin", "--controller=aws=9.9.9")
+    result = pytester.runpytest("--controller=aws=9.9.9", *options)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "9.9.9" in result.stderr.str()
-    assert "1.37.1" in result.stderr.str(), "the releases that there are"
+    result.stderr.fnmatch_lines(["ERROR: there is no binary of it"])
 
 
 # Verdicts
@@ -228,15 +251,15 @@ def test_the_table_shows_each_behaviour_and_controller(pytester: pytest.Pytester
         scenario(pytester, f"scenarios/{name}.yaml")
     scenario(pytester, "scenarios/pass.yaml", LOAD_BALANCER)
     text = pytester.runpytest("--seed=7").stdout.str()
-    table = [re.split(r"  +", line) for line in text.partition("= verdicts =")[2].splitlines()[1:8]]
-    assert table[0] == ["behaviour", "aws 1.37.1 classic", "aws 1.37.1 nlb", "aws 1.37.1"]
-    rows = {row[0]: row[1:] for row in table[2:]}
-    assert rows["L1 pass"] == ["pass 0s", "pass 0s"]
-    assert {name: cells[-1] for name, cells in rows.items() if name.startswith("N1")} == {
-        "N1 fail": "fail 0s",
-        "N1 error": "error 0s",
-        "N1 crash": "error 0s",
-    }
+    table = [line.rstrip() for line in text.partition("= verdicts =")[2].splitlines()[1:7]]
+    assert table == [
+        "behaviour  aws 1.37.1  aws 1.37.1 classic  aws 1.37.1 nlb",
+        "---------  ----------  ------------------  --------------",
+        "L1 pass                pass 0s             pass 0s",
+        "N1 crash   error 0s",
+        "N1 error   error 0s",
+        "N1 fail    fail 0s",
+    ]
     assert "note: the seed is 7" in text
     assert "components were kept in by: network-namespace" in text
 
@@ -246,25 +269,53 @@ def test_junit_tells_failures_from_errors_and_holds_the_verdict_once(pytester: p
         scenario(pytester, f"scenarios/{name}.yaml")
     pytester.runpytest("--junitxml=junit.xml")
     cases = ElementTree.parse(pytester.path / "junit.xml").findall(".//testcase")
-    found = {}
-    for case in cases:
-        verdicts = [entry.get("value") for entry in case.iter("property") if entry.get("name") == "verdict"]
-        bad = [child.tag for child in case if child.tag in ("failure", "error", "skipped")]
-        found[str(case.get("classname")).rpartition(".")[2] or str(case.get("name"))] = (bad, verdicts)
-    assert sorted(map(str, found.values())) == sorted(
-        map(str, [([], ["pass"]), (["failure"], ["fail"]), (["error"], ["error"]), (["error"], ["error"])])
-    )
-    properties = {entry.get("name"): entry.get("value") for entry in cases[-1].iter("property")}
-    assert properties["behaviour"] == "N1 pass"
-    assert properties["column"] == "aws 1.37.1"
-    assert properties["isolation"] == "network-namespace"
-    assert properties["memory: lab MB"] == "300"
+    assert {str(case.get("classname")): (_tags(case), _properties(case, "verdict")) for case in cases} == {
+        "scenarios.crash.yaml": (["error"], ["error"]),
+        "scenarios.error.yaml": (["error"], ["error"]),
+        "scenarios.fail.yaml": (["failure"], ["fail"]),
+        "scenarios.pass.yaml": ([], ["pass"]),
+    }
+    assert _properties(cases[-1], "behaviour") == ["N1 pass"]
+    assert _properties(cases[-1], "column") == ["aws 1.37.1"]
+    assert _properties(cases[-1], "isolation") == ["network-namespace"]
+    assert _properties(cases[-1], "memory: lab MB") == ["300"]
+
+
+def _tags(case: ElementTree.Element) -> list[str]:
+    return [child.tag for child in case if child.tag in ("failure", "error", "skipped")]
+
+
+def _properties(case: ElementTree.Element, name: str) -> list[str | None]:
+    return [entry.get("value") for entry in case.iter("property") if entry.get("name") == name]
+
+
+def test_a_known_issue_is_an_expected_failure_and_strict(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\naddopts = -p harness.plugin\nknown_issues = issues.yaml\n")
+    (pytester.path / "issues.yaml").write_text(KNOWN_ISSUES)
+    for name in ("fail", "pass", "error"):
+        scenario(pytester, f"scenarios/{name}.yaml")
+    result = pytester.runpytest("-v", "--controller=aws=1.37.1", "--junitxml=junit.xml")
+    result.assert_outcomes(xfailed=1, failed=1, errors=1)
+    result.stdout.fnmatch_lines(["scenarios/fail.yaml::aws KNOWN ISSUE*"])
+    result.stdout.fnmatch_lines(["passes, but has the known issue slow (https://example.com/1): *"])
+    cases = ElementTree.parse(pytester.path / "junit.xml").findall(".//testcase")
+    assert [_properties(case, "verdict") for case in cases] == [["error"], ["known issue"], ["fail"]]
+
+    result = pytester.runpytest("-v", "--controller=aws=1.34.4")
+    result.assert_outcomes(passed=1, failed=1, errors=1)
+
+
+def test_a_failure_that_is_not_the_known_issue_s_fails(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\naddopts = -p harness.plugin\nknown_issues = issues.yaml\n")
+    (pytester.path / "issues.yaml").write_text(KNOWN_ISSUES.replace("no such Node", "no route"))
+    scenario(pytester, "scenarios/fail.yaml")
+    pytester.runpytest("--controller=aws=1.37.1").assert_outcomes(failed=1)
 
 
 def test_a_sandbox_that_cannot_be_opened_is_an_error_in_the_table(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.sandbox.Sandbox.open", fake_run.broken_sandbox)
+    monkeypatch.setattr(Sandbox, "open", fake_run.broken_sandbox)
     scenario(pytester, "scenarios/pass.yaml")
     result = pytester.runpytest()
     result.assert_outcomes(errors=1)
@@ -300,8 +351,8 @@ def test_retain_shows_the_failure_and_how_to_look_inside_until_ctrl_c(
     def ctrl_c(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.journal.Journal.wait_for_change", ctrl_c)
-    monkeypatch.setattr("harness.lab.Lab.write_admin_kubeconfig", lambda lab: Path("admin.kubeconfig"))
+    monkeypatch.setattr(Journal, "wait_for_change", ctrl_c)
+    monkeypatch.setattr(Lab, "write_admin_kubeconfig", lambda lab: Path("admin.kubeconfig"))
     scenario(pytester, "scenarios/retained.yaml")
     scenario(pytester, "scenarios/error.yaml")
     result = pytester.runpytest("--retain")
@@ -324,9 +375,8 @@ def test_scenarios_run_in_parallel_with_one_seed_and_one_table(
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     pytester.makeconftest(
         """
-        import pytest
         from harness.tests import fake_run
-        fake_run.install(pytest.MonkeyPatch().setattr)
+        fake_run.install(setattr)
         """
     )
     for number in range(4):

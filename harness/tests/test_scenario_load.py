@@ -48,7 +48,7 @@ def loaded(path: Path) -> Scenario:
 
 
 def operations(scenario: Scenario) -> list[tuple[str, Any]]:
-    return [step.chosen for step in scenario.spec.steps]  # type: ignore[attr-defined]
+    return [step.chosen for step in scenario.spec.steps]
 
 
 def test_a_scenario_is_read_with_its_defaults(file: Path) -> None:
