@@ -94,15 +94,17 @@ class Lab:
 
     def _open(self) -> None:
         settings = ControlPlaneSettings(node_monitor_grace_s=self.spec.topology.node_monitor_grace_s)
-        self.cloud = self._open_cloud()
-        self.decoys = self.cloud.plant_decoys()
-        self.baseline = self.cloud.snapshot()
-        """The account before the first node and the first step."""
         self.control_plane = LocalControlPlane(
             self.sandbox, dict(self.spec.binaries), self.folder / "control-plane", settings
         )
         self._owned.callback(self.control_plane.close)
-        self.control_plane.start()
+        self.control_plane.launch()
+        # The account is prepared while the API server comes up.
+        self.cloud = self._open_cloud()
+        self.decoys = self.cloud.plant_decoys()
+        self.baseline = self.cloud.snapshot()
+        """The account before the first node and the first step."""
+        self.control_plane.wait_until_ready()
         self.control_plane.audit.sink = self.journal.append
         self.kube = self.control_plane.client()
         self.state = ClusterState(self.kube_for("watcher"), self.journal)

@@ -283,8 +283,10 @@ class ScenarioItem(pytest.Item):
         raise ScenarioFailed(f"{self.choice.title}: {outcome.failure}\n{self._again(folder)}")
 
     def _again(self, folder: Path) -> str:
-        options = [f"--controller {text}" for text in self.config.getoption("--controller")]
-        command = " ".join([shlex.join(["pytest", self.nodeid]), f"--seed {self.config.stash[SEED]}", *options])
+        is_shipped = not self.path.is_relative_to(self.config.rootpath)
+        item = f"{self.path}::{self.name}" if is_shipped else self.nodeid
+        options = [word for text in self.config.getoption("--controller") for word in ("--controller", text)]
+        command = shlex.join(["pytest", item, "--seed", str(self.config.stash[SEED]), *options])
         kept = "journal.jsonl, component logs, cluster.yaml, cloud-after.json"
         return f"  again     {command}\n  kept      {folder}/ ({kept})"
 

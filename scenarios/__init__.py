@@ -1,1 +1,1 @@
-"""The shipped scenarios. In a wheel this folder is `harness.scenarios`, so `pytest --pyargs harness.scenarios` finds it."""
+"""The shipped scenarios; in a wheel this folder is `harness.scenarios`, for `pytest --pyargs harness.scenarios`."""

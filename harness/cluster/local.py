@@ -69,9 +69,14 @@ class LocalControlPlane:
         self._clients = ExitStack()
 
     def start(self) -> None:
-        """Start everything and return when the API server is ready.
+        """Start everything and return when the API server is ready; raises as `launch` and `wait_until_ready` do."""
+        self.launch()
+        self.wait_until_ready()
 
-        Raises ComponentExited with the component's last lines, or ComponentNotReady with the bound.
+    def launch(self) -> None:
+        """Start etcd and the API server, which come up while the caller does something else.
+
+        Raises UsageError for a binary that cannot be executed.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.authority = Authority(self.folder / "pki")
@@ -79,6 +84,13 @@ class LocalControlPlane:
         self._owned.callback(self.audit.close)
         self._start_etcd()
         self._start_api_server()
+
+    def wait_until_ready(self) -> None:
+        """Return when the API server is ready, and start the controller manager's loops.
+
+        Raises ComponentExited with the component's last lines, or ComponentNotReady with the bound.
+        """
+        self._wait_for_api_server()
         self._start_controller_manager()
 
     def close(self) -> None:
@@ -164,7 +176,7 @@ class LocalControlPlane:
         serving = self.authority.issue_server("kube-apiserver", "127.0.0.1", "localhost", "kubernetes.default.svc")
         signing_key = self.authority.issue_signing_key()
         self.port = self._sandbox.free_port()
-        process = self._spawn(
+        self._spawn(
             "kube-apiserver",
             [
                 f"--etcd-servers=unix://{self.folder}/localhost:2379",
@@ -193,9 +205,8 @@ class LocalControlPlane:
             GOGC="200",
         )
         self._socket = self._sandbox.forward(self.port)
-        self._wait_for_api_server(process)
 
-    def _wait_for_api_server(self, process: Process) -> None:
+    def _wait_for_api_server(self) -> None:
         tls = self.authority.client_tls(self.authority.issue_client("probe", group="system:masters"))
         transport = httpx2.HTTPTransport(verify=tls, uds=str(self._socket))
         waited_s, step_s = 0.0, 0.05
@@ -214,7 +225,7 @@ class LocalControlPlane:
                 waited_s += step_s
         raise ComponentNotReady(
             f"kube-apiserver did not become ready within {API_SERVER_READY_S:.0f} s ({last}); its last lines:\n"
-            f"{process.log_tail()}"
+            f"{self.processes['kube-apiserver'].log_tail()}"
         )
 
     def _start_controller_manager(self) -> None:

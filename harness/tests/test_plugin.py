@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import harness.plugin
 from harness.components import Binaries
 from harness.errors import BinaryNotFound
 from harness.journal import Journal
@@ -244,6 +245,17 @@ def test_a_failure_is_repeated_with_the_same_controller(pytester: pytest.Pyteste
     scenario(pytester, "scenarios/fail.yaml")
     result = pytester.runpytest("--controller=aws=1.34.3", "--seed=7")
     result.stdout.fnmatch_lines(["  again     pytest scenarios/fail.yaml::aws --seed 7 --controller aws=1.34.3"])
+
+
+def test_a_shipped_scenario_is_repeated_by_its_full_path(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    shipped = tmp_path_factory.mktemp("shipped")
+    monkeypatch.setattr(harness.plugin, "SHIPPED", shipped)
+    file = scenario(pytester, str(shipped / "node" / "fail.yaml"))
+    result = pytester.runpytest(f"--rootdir={pytester.path}", "--seed=7", str(shipped))
+    result.stdout.fnmatch_lines([f"  again     pytest {file}::aws --seed 7"])
+    assert ids(pytester, f"{file}::aws") == ["node/fail.yaml::aws"]
 
 
 def test_the_table_shows_each_behaviour_and_controller(pytester: pytest.Pytester) -> None:
