@@ -189,6 +189,7 @@ class ScenarioItem(pytest.Item):
     ) -> None:
         super().__init__(**kwargs)
         self.mutant = mutant
+        self.label = label
         self.scenario = scenario
         self.choice = choice
         self.variant = variant
@@ -283,12 +284,17 @@ class ScenarioItem(pytest.Item):
         raise ScenarioFailed(f"{self.choice.title}: {outcome.failure}\n{self._again(folder)}")
 
     def _again(self, folder: Path) -> str:
-        is_shipped = not self.path.is_relative_to(self.config.rootpath)
-        item = f"{self.path}::{self.name}" if is_shipped else self.nodeid
         options = [word for text in self.config.getoption("--controller") for word in ("--controller", text)]
-        command = shlex.join(["pytest", item, "--seed", str(self.config.stash[SEED]), *options])
+        command = shlex.join(["pytest", *self._selectors(), "--seed", str(self.config.stash[SEED]), *options])
         kept = "journal.jsonl, component logs, cluster.yaml, cloud-after.json"
         return f"  again     {command}\n  kept      {folder}/ ({kept})"
+
+    def _selectors(self) -> list[str]:
+        """Return arguments of pytest that select this item: outside the repository its id is no path."""
+        if self.path.is_relative_to(self.config.rootpath):
+            return [self.nodeid]
+        words = filter(None, [self.scenario.metadata.name, self.variant, self.label])
+        return ["--pyargs", "harness.scenarios", "-k", " and ".join(words)]
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show the failure as a reader needs it; a traceback only for what nobody foresaw."""

@@ -204,9 +204,10 @@ def load_scenarios(path: Path) -> list[tuple[str, Scenario]]:
 
 
 def is_scenario_file(path: Path) -> bool:
-    """Whether a file claims to be a scenario; unreadable files under a scenario path claim so too."""
+    """Whether a file says that it is a scenario, or is of this format and does not say of which kind."""
     text = path.read_text(errors="replace")
-    return re.search(r"^kind:\s*Scenario\b", text, re.MULTILINE) is not None or "apiVersion: harness/" in text
+    kind = re.search(r"^kind:\s*[\"']?(\w+)", text, re.MULTILINE)
+    return kind[1] == "Scenario" if kind else "apiVersion: harness/" in text
 
 
 def _combinations(document: Document) -> Iterator[tuple[str, dict[str, Any]]]:

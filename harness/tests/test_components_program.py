@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from harness.components.program import version_of
 from harness.components.registry import component_named
 from harness.errors import UsageError
 
-from .fake_go import announcing, write_program
+from .fake_go import announcing, next_event, write_program
 
 CONTROLLER = component_named("aws-cloud-controller-manager")
 ETCD = component_named("etcd")
@@ -111,15 +112,32 @@ def test_a_script_without_its_interpreter_is_named(tmp_path: Path) -> None:
         version_of(path, ETCD)
 
 
+def test_a_program_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "ANSWER_S_MAX", 0.1)
+    os.mkfifo(tmp_path / "never")
+    path = write_program(tmp_path / "etcd", f"#!/bin/sh\nread -r answer < {tmp_path}/never\n")
+    with pytest.raises(UsageError, match="did not answer --version"):
+        version_of(path, ETCD)
+
+
 def test_a_program_that_never_answers_is_ended_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(program, "ANSWER_S_MAX", 0.2)
-    sleep = shutil.which("sleep")
-    # The child keeps the output open: without its end the answer would be awaited for an hour.
-    path = write_program(tmp_path / "etcd", f"#!/bin/sh\n{sleep} 3600\necho done\n")
+    os.mkfifo(tmp_path / "held")
+    held = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+    os.mkfifo(tmp_path / "never")
+    child = f"/bin/sh -c 'echo started >&4; read -r answer < {tmp_path}/never'"
+    path = write_program(tmp_path / "etcd", f"#!/bin/sh\nexec 4> {tmp_path}/held\n{child}\necho done\n")
+
+    def communicate(process: object, timeout: float) -> tuple[bytes, None]:
+        assert next_event(held) == b"started\n"
+        raise subprocess.TimeoutExpired("etcd", timeout)
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", communicate)
     with pytest.raises(UsageError, match="did not answer --version"):
         version_of(path, ETCD)
+    assert next_event(held) == b"", "the program and its child are gone"
+    os.close(held)
 
 
 def _go_program(path: Path, package: str, module_version: str, announcement: str) -> Path:

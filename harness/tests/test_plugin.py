@@ -247,15 +247,21 @@ def test_a_failure_is_repeated_with_the_same_controller(pytester: pytest.Pyteste
     result.stdout.fnmatch_lines(["  again     pytest scenarios/fail.yaml::aws --seed 7 --controller aws=1.34.3"])
 
 
-def test_a_shipped_scenario_is_repeated_by_its_full_path(
+def test_a_shipped_scenario_is_repeated_from_the_package(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     shipped = tmp_path_factory.mktemp("shipped")
     monkeypatch.setattr(harness.plugin, "SHIPPED", shipped)
-    file = scenario(pytester, str(shipped / "node" / "fail.yaml"))
-    result = pytester.runpytest(f"--rootdir={pytester.path}", "--seed=7", str(shipped))
-    result.stdout.fnmatch_lines([f"  again     pytest {file}::aws --seed 7"])
-    assert ids(pytester, f"{file}::aws") == ["node/fail.yaml::aws"]
+    matrix = LOAD_BALANCER.replace("  steps", "  matrix: {facts: [metadata]}\n  steps")
+    scenario(pytester, str(shipped / "node" / "fail.yaml"), matrix)
+    options = [f"--rootdir={pytester.path}", "-c", str(pytester.path / "tox.ini")]
+    result = pytester.runpytest(*options, "--seed=7", "-k", "nlb", shipped)
+    result.stdout.fnmatch_lines(
+        ["  again     pytest --pyargs harness.scenarios -k 'fail and nlb and metadata' --seed 7"]
+    )
+    assert ids(pytester, *options, "-k", "fail and nlb and metadata", str(shipped)) == [
+        "node/fail.yaml::aws-nlb-metadata"
+    ]
 
 
 def test_the_table_shows_each_behaviour_and_controller(pytester: pytest.Pytester) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -206,3 +207,12 @@ def test_a_pod_that_is_gone_or_bound_already_stops_nothing(
     state.put(node(), pod("first"), pod("second"))
     run()
     assert bindings.next()[0] == "second"
+
+
+def test_closing_ends_the_thread(state: Objects, bindings: Bindings) -> None:
+    others = {*threading.enumerate()}
+    scheduler = Scheduler(cast(Kube, bindings), cast(ClusterState, state), Journal())
+    scheduler.start()
+    (thread,) = {*threading.enumerate()} - others
+    scheduler.close()
+    assert not thread.is_alive()

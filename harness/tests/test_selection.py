@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from harness.components import Binaries, Binary
 from harness.components.registry import component_named
 from harness.errors import UsageError
 from harness.selection import CONTROL_PLANE, ControllerChoice, Selection, select
@@ -79,6 +80,36 @@ def test_a_profile_of_the_users_is_found_beside_the_project(tmp_path: Path) -> N
     selection = chosen(tmp_path, profiles=("aws=mine.yaml",))
     assert selection.profiles["aws"].metadata.name == "mine"
     assert (only(selection).component, only(selection).version) == ("my-ccm", None)
+
+
+class Everywhere:
+    """Binaries that are all there."""
+
+    def get(self, name: str, version: str | None = None) -> Binary:
+        path = Path("/found") / (name if version is None else f"{name}-{version}")
+        return Binary(name=name, version=version or "1", path=path, origin="cache", digest="")
+
+
+def test_a_lab_gets_the_control_planes_binaries_and_the_chosen_controller() -> None:
+    selection = chosen(controllers=("aws=1.34.3",))
+    paths = selection.paths(only(selection), cast(Binaries, Everywhere()))
+    assert paths == {**{name: Path("/found") / name for name in CONTROL_PLANE}, CCM: Path(f"/found/{CCM}-1.34.3")}
+
+
+def test_a_lab_gets_the_users_own_controller_as_it_is(ccm: Path) -> None:
+    selection = chosen(controllers=(f"aws={ccm}",))
+    assert selection.paths(only(selection), cast(Binaries, Everywhere()))[CCM] == ccm
+
+
+def test_a_controller_has_the_known_issues_of_its_release(tmp_path: Path) -> None:
+    (tmp_path / "issues.yaml").write_text(
+        "apiVersion: harness/v1alpha1\nkind: KnownIssues\nspec:\n  issues:\n"
+        f"  - {{name: mine, component: {CCM}, versions: ['<1.34.4'], scenarios: ['*'], reference: here}}\n"
+    )
+    selection = chosen(tmp_path, controllers=("aws=1.34.3", "aws=1.34.4"), issues=("issues.yaml",))
+    old, new = selection.choices
+    assert "mine" in [issue.name for issue in selection.issues(old, None)]
+    assert "mine" not in [issue.name for issue in selection.issues(new, None)]
 
 
 NOT_A_PAIR = "write CLOUD=VALUE, such as aws=1.37.1 or aws=/path/to/binary"

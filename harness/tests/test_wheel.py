@@ -109,15 +109,8 @@ def test_the_wheel_carries_scenarios_build_modules_and_data_and_no_tests(wheel: 
 def test_an_installed_wheel_collects_the_shipped_scenarios_and_no_other_yaml(
     environment: Path, repository: Path
 ) -> None:
-    command = [
-        environment / "pytest",
-        "-p",
-        "no:cacheprovider",
-        "--pyargs",
-        "harness.scenarios",
-        "--collect-only",
-        "-q",
-    ]
+    program = str(environment / "pytest")
+    command = [program, "-p", "no:cacheprovider", "--pyargs", "harness.scenarios", "--collect-only", "-q"]
     ids = [line for line in succeed(command, repository).splitlines() if "::" in line]
     assert "node/initialised.yaml::aws" in ids
     shipped = {f"{path.parent.name}/{path.name}" for path in REPOSITORY.glob("scenarios/*/*.yaml")}
@@ -125,7 +118,7 @@ def test_an_installed_wheel_collects_the_shipped_scenarios_and_no_other_yaml(
     (repository / "conftest.py").write_text('pytest_plugins = ["harness.plugin"]\n')
     again = [line for line in succeed(command, repository).splitlines() if "::" in line]
     assert again == ids, "the plugin is registered once, however it is asked for"
-    nothing = run([environment / "pytest", "-p", "no:cacheprovider"], repository)
+    nothing = run([program, "-p", "no:cacheprovider"], repository)
     assert nothing.returncode == pytest.ExitCode.NO_TESTS_COLLECTED, nothing.stdout
 
 
