@@ -431,6 +431,7 @@ def ensure_binaries(config: pytest.Config) -> None:
     capture = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         try:
+            selection(config).check_paths()
             binaries(config).ensure(selection(config).wanted())
         except (UsageError, BinaryNotFound) as error:
             raise pytest.UsageError(str(error)) from None

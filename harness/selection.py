@@ -10,6 +10,7 @@ from pathlib import Path
 from fakeclouds import CLOUDS
 
 from .components import COMPONENTS, Binaries
+from .components.program import version_of
 from .components.registry import component_named
 from .controllers.profile import ControllerProfile, load_profile
 from .errors import UsageError
@@ -55,6 +56,13 @@ class Selection:
         """Return every binary that has to be found or built."""
         components: list[tuple[str, str | None]] = [(name, None) for name in CONTROL_PLANE]
         return components + [(choice.component, choice.version) for choice in self.choices if choice.path is None]
+
+    def check_paths(self) -> None:
+        """Raise UsageError for a given binary that cannot run here, or is another program."""
+        for choice in self.choices:
+            if choice.path is not None:
+                known = next((entry for entry in COMPONENTS if entry.name == choice.component), None)
+                version_of(choice.path, known)
 
     def issues(self, choice: ControllerChoice, variant: str | None) -> tuple[KnownIssue, ...]:
         """Return the known issues that a controller has."""

@@ -24,6 +24,9 @@ from .bounds import CONVERGENCE_S, QUIET_PERIODS
 from .evidence import evidence
 from .outcome import CheckFailed, Failure
 
+HARNESS_CALLER = "test"
+"""Who the harness is in the journal when it calls the cloud's own API."""
+
 UNTOUCHED_RESOURCES = ("leases", "events", "serviceaccounts")
 """Writes of a settled controller that count as nothing: it renews its lease and tells what it does."""
 
@@ -87,9 +90,9 @@ class Tribunal:
         if isinstance(entry, ClusterCallEntry):
             self._live_node_deleted(entry)
         elif isinstance(entry, CloudCallEntry):
+            if entry.call.caller == HARNESS_CALLER:
+                return  # a check's own question must not be the occasion to ask it again
             self._decoy_touched(entry)
-            if not entry.call.mutating:
-                return
         for oracle, check in tuple(self._standing):
             self._look(oracle, check)
 
@@ -120,7 +123,7 @@ class Tribunal:
 
     def _decoy_touched(self, entry: CloudCallEntry) -> None:
         call = entry.call
-        touched = call.mutating and call.caller != "test" and call.status < 400
+        touched = call.mutating and call.status < 400
         if touched and any(decoy.partition("/")[2] == call.resource for decoy in self._lab.decoys):
             self._violate(
                 "nobody else's resources are touched",

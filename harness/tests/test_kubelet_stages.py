@@ -64,7 +64,7 @@ def test_a_ready_pod_has_the_address_that_its_binding_gave() -> None:
     template = BY_NAME["pod-ready"]["spec"]["next"]["statusTemplate"]
     assert template.count(f'index .metadata.annotations "{POD_IP_ANNOTATION}"') == 2
     status = rendered(template)
-    assert (status["phase"], status["podIP"]) == ("Running", "filled-in")
+    assert (status["phase"], status["podIP"], status["podIPs"]) == ("Running", "filled-in", [{"ip": "filled-in"}])
     assert [entry["type"] for entry in status["conditions"]] == ["filled-in"]
 
 

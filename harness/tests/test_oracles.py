@@ -166,11 +166,12 @@ def test_a_closed_tribunal_judges_nothing(world: World) -> None:
     ("entry", "judged"),
     [
         (call("ec2:CreateRoute"), True),
-        (call("ec2:DescribeInstances"), False),
+        (call("ec2:DescribeInstances"), True),
+        (call("ec2:CreateRoute", caller="test"), False),
         (cluster_call("patch", "nodes", "node-1.internal"), True),
         (changed(), True),
     ],
-    ids=["mutating call", "read", "write to the cluster", "object"],
+    ids=["mutating call", "read", "the harness's own call", "write to the cluster", "object"],
 )
 def test_a_standing_demand_is_judged_whenever_something_changes(
     entry: Entry, judged: bool, world: World, tribunal: Tribunal

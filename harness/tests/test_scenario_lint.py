@@ -99,7 +99,8 @@ def test_a_file_that_is_named_is_checked_whatever_it_says_it_is(
         ("a: [\n", "2: not valid YAML: while parsing a flow node, expected the node content, but found '<stream end>'"),
         (
             "a: 1\na: 2\n",
-            '2: not valid YAML: while constructing a mapping, found duplicate key "a" with value "2" (original value: "1")',
+            "2: not valid YAML: while constructing a mapping, "
+            'found duplicate key "a" with value "2" (original value: "1")',
         ),
         ("", "1: a scenario is a mapping with apiVersion, kind, metadata and spec"),
     ],

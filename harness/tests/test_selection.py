@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from harness.components import Binaries, Binary
+from harness.components import Binaries, Binary, Origin
 from harness.components.registry import component_named
 from harness.errors import UsageError
 from harness.selection import CONTROL_PLANE, ControllerChoice, Selection, select
@@ -87,7 +87,7 @@ class Everywhere:
 
     def get(self, name: str, version: str | None = None) -> Binary:
         path = Path("/found") / (name if version is None else f"{name}-{version}")
-        return Binary(name=name, version=version or "1", path=path, origin="cache", digest="")
+        return Binary(name=name, version=version or "1", path=path, origin=Origin.CACHE, digest="")
 
 
 def test_a_lab_gets_the_control_planes_binaries_and_the_chosen_controller() -> None:
@@ -99,6 +99,13 @@ def test_a_lab_gets_the_control_planes_binaries_and_the_chosen_controller() -> N
 def test_a_lab_gets_the_users_own_controller_as_it_is(ccm: Path) -> None:
     selection = chosen(controllers=(f"aws={ccm}",))
     assert selection.paths(only(selection), cast(Binaries, Everywhere()))[CCM] == ccm
+
+
+def test_a_given_controller_that_cannot_run_is_told_before_anything_starts(ccm: Path) -> None:
+    chosen(controllers=("aws=1.34.3",)).check_paths()
+    ccm.chmod(0o644)
+    with pytest.raises(UsageError, match=f"{ccm}"):
+        chosen(controllers=(f"aws={ccm}",)).check_paths()
 
 
 def test_a_controller_has_the_known_issues_of_its_release(tmp_path: Path) -> None:
