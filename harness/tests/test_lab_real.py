@@ -189,7 +189,7 @@ def test_a_controller_path_that_is_none_gets_one_clear_message(open_lab: Callabl
         (script(tmp_path / "text", "text"), UsageError, "neither an ELF file nor a script"),
         (Path(true), HarnessError, "exited with 0 without a word: is it this controller at all?"),
         (Path(sleep), HarnessError, "unrecognized option"),
-        (script(tmp_path / "old", flag_error), HarnessError, "it does not know a flag of the profile"),
+        (script(tmp_path / "old", flag_error), HarnessError, "it does not know a flag"),
         (script(tmp_path / "crash", "#!/bin/sh\nkill -SEGV $$\n"), HarnessError, "was killed by signal 11"),
         (script(tmp_path / "idle", "#!/bin/sh\nexec sleep 600\n"), HarnessError, "did not become ready within 1s"),
     ]
