@@ -249,7 +249,13 @@ class Lab:
     def expand_words(self, data: Any) -> Any:
         """Return data with `${…}` in its strings replaced by what the lab knows."""
         words = self.words()
-        return substitute(data, lambda text: WORD.sub(lambda match: str(words.get(match[1], match[0])), text))
+
+        def replace(match: re.Match[str]) -> str:
+            if match[1] not in words and match[1].startswith(("fact.", "instances.", "nodes.")):
+                raise UsageError(f"{match[0]} is none of: {', '.join(sorted(words))}")
+            return str(words.get(match[1], match[0]))
+
+        return substitute(data, lambda text: WORD.sub(replace, text))
 
 
 class CloudClass(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fakeclouds import CLOUDS
@@ -111,7 +111,15 @@ def _choices(cloud: str, profile: ControllerProfile, values: list[str]) -> list[
         known = any(entry.name == component for entry in COMPONENTS)
         version = component_named(component).releases[0].version if known else None
         return [ControllerChoice(cloud=cloud, component=component, version=version, path=None, label="")]
-    return [_choice(cloud, component, value, alone=len(values) == 1) for value in values]
+    choices = [_choice(cloud, component, value, alone=len(values) == 1) for value in dict.fromkeys(values)]
+    labels = [choice.label for choice in choices]
+    # Two builds under one file name: their places tell them apart.
+    return [
+        replace(choice, label=str(choice.path).strip("/").replace("/", "_"))
+        if labels.count(choice.label) > 1
+        else choice
+        for choice in choices
+    ]
 
 
 def _choice(cloud: str, component: str, value: str, *, alone: bool) -> ControllerChoice:

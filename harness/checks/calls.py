@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import jmespath
 from pydantic import Field, model_validator
 
+from fakeclouds.base import CloudError
+
 from ..cluster.kube import object_name
+from ..errors import UsageError
 from ..wait import Observation
 from .base import Check
 
@@ -115,7 +118,7 @@ class CloudApi(Check):
     operation: str
     """Operation, such as ec2:DescribeSecurityGroups."""
     parameters: dict[str, Any] = {}
-    """Its parameters."""
+    """Its parameters; `${fact.route_table}` and the like name the lab's own resources."""
     query: str
     """JMESPath expression over the answer."""
     value: Any
@@ -123,7 +126,11 @@ class CloudApi(Check):
 
     def observe(self, lab: Lab) -> Observation:
         """Call and compare."""
-        seen = jmespath.search(self.query, lab.cloud.call(self.operation, self.parameters))
+        try:
+            answer = lab.cloud.call(self.operation, lab.expand_words(self.parameters))
+            seen = jmespath.search(self.query, answer)
+        except (CloudError, ValueError) as error:
+            raise UsageError(f"cloudApi {self.operation}: {error}") from None
         return Observation(
             met=seen == self.value,
             subject=f"{self.operation} {self.query}",

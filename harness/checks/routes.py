@@ -68,7 +68,7 @@ class RouteAbsent(Check):
 
 
 class RouteExists(Check):
-    """A route to a destination exists and is as it was made (routes that are none of the controller's business)."""
+    """A route to a destination exists (routes that are none of the controller's business)."""
 
     destination: str
     """CIDR of the route."""

@@ -20,8 +20,9 @@ from ..lab import Lab
 from ..scenario.model import Always, Budget, Eventually, Hold, Scenario
 from ..wait import Observation
 from .mutants import Mutant
-from .oracles import Tribunal, converge, delete_everything, demand_within, settle_after_restart
+from .oracles import converge, delete_everything, settle_after_restart
 from .outcome import CheckFailed, Outcome, Verdict
+from .tribunal import Tribunal, demand_within
 
 
 class Stopwatch:

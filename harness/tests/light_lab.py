@@ -45,6 +45,7 @@ from harness.scenario.topology import NodeSpec, Topology
 Asked = tuple[Any, ...]
 CALLER = "aws-cloud-controller-manager#1"
 USER = "system:serviceaccount:kube-system:service-controller"
+HARNESS = "harness"
 
 
 @functools.cache
@@ -480,3 +481,12 @@ class ProcessDouble:
 
 def process(code: int | None = None, last_words: str = "") -> Process:
     return cast(Process, ProcessDouble(code, last_words))
+
+
+def changed(name: str = "node-1.internal", kind: str = "Node", **states: Any) -> ObjectEntry:
+    return ObjectEntry(
+        at_s=time.time(),
+        object_kind=kind,
+        name=name,
+        **{"change": "MODIFIED", "before": {}, "after": {"metadata": {"name": name}}, **states},
+    )

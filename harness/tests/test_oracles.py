@@ -11,15 +11,12 @@ import pytest
 
 from fakeclouds.base import InstanceState
 from harness.engine import oracles
-from harness.engine.evidence import LINES_MAX, evidence
 from harness.engine.oracles import (
     Quiet,
-    Tribunal,
-    controller_health,
     controller_writes,
     converge,
     delete_everything,
-    demand_within,
+    known_repeats,
     owned_kinds,
     reread,
     routes_gone,
@@ -27,13 +24,13 @@ from harness.engine.oracles import (
     settle_after_restart,
 )
 from harness.engine.outcome import CheckFailed, Failure
+from harness.engine.tribunal import Tribunal, controller_health, demand_within
 from harness.errors import HarnessError
-from harness.journal import CloudCallEntry, ClusterCallEntry, Entry, Journal, ObjectEntry, ProcessEntry, StepEntry
+from harness.journal import CloudCallEntry, ClusterCallEntry, Entry, StepEntry
+from harness.known_issues import KnownIssue
 from harness.wait import Observation
 
-from .light_lab import CALLER, USER, World, call, cluster_call, event, instance, process, profile, route
-
-HARNESS = "harness"
+from .light_lab import CALLER, HARNESS, USER, World, call, changed, cluster_call, instance, process, profile, route
 
 
 @pytest.fixture
@@ -71,15 +68,6 @@ def violation(tribunal: Tribunal) -> Failure | None:
     except CheckFailed as failed:
         return failed.failure
     return None
-
-
-def changed(name: str = "node-1.internal", kind: str = "Node", **states: Any) -> ObjectEntry:
-    return ObjectEntry(
-        at_s=time.time(),
-        object_kind=kind,
-        name=name,
-        **{"change": "MODIFIED", "before": {}, "after": {"metadata": {"name": name}}, **states},
-    )
 
 
 # Judges.
@@ -265,6 +253,17 @@ def test_a_demand_that_cannot_be_judged_is_the_harnesss_fault(world: World, trib
     tribunal.demand("always thing", Faulty())
     world.lab.journal.append(changed())
     with pytest.raises(HarnessError, match="nothing to compare with"):
+        tribunal.raise_violation()
+
+
+class Broken:
+    def observe(self, lab: object) -> Observation:
+        raise KeyError("spec")
+
+
+def test_a_check_that_breaks_is_the_harnesss_fault_too(world: World, tribunal: Tribunal) -> None:
+    tribunal.demand("always broken", Broken())
+    with pytest.raises(HarnessError, match="always broken could not be judged: KeyError: 'spec'"):
         tribunal.raise_violation()
 
 
@@ -547,98 +546,38 @@ def test_a_deleted_service_that_holds_its_finalizer_is_not_gone(world: World) ->
     assert services_gone(world.lab).met
 
 
-# Evidence.
+# Known issues.
 
 
-@pytest.fixture
-def journal() -> Journal:
-    return Journal()
-
-
-def shown(journal: Journal, *entries: Entry, subject: str = "v1/Service default/web") -> list[str]:
-    """Return the lines of the evidence without their times."""
-    for entry in entries:
-        journal.append(entry)
-    return [line.partition("s  ")[2] for line in evidence(journal, frozenset({USER}), subject)]
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        StepEntry(at_s=1.0, text="apply web", phase="begin"),
-        ProcessEntry(at_s=1.0, component="etcd", text="started"),
-        call("ec2:CreateRoute"),
-        call("ec2:DescribeInstances", error_code="Throttled", status=503),
-        cluster_call("patch", "services/status", "default/web"),
-        cluster_call("list", "nodes", "", status=403),
-        changed("default/web", "Service", change="ADDED"),
-        changed("default/web", "Service", change="DELETED", after=None),
-        changed("default/web.1", "Event", after=event("web", "SyncLoadBalancerFailed", "Warning")),
-    ],
-    ids=lambda entry: entry.line(),
-)
-def test_evidence_shows_what_matters(entry: Entry, journal: Journal) -> None:
-    assert shown(journal, entry, call("ec2:CreateTags")) == [entry.line(), call("ec2:CreateTags").line()]
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        StepEntry(at_s=1.0, text="apply web", phase="end"),
-        call("ec2:DescribeInstances"),
-        call("ec2:CreateRoute", caller="test"),
-        cluster_call("update", "leases", "kube-system/ccm"),
-        cluster_call("create", "events", "default/web.1"),
-        cluster_call("patch", "services", "default/web", user=HARNESS),
-        cluster_call("list", "nodes", ""),
-        changed("default/web", "Service"),
-        changed("default/api", "Service", change="ADDED"),
-        changed("default/api.1", "Event", after=event("api", "Synced")),
-    ],
-    ids=lambda entry: entry.line(),
-)
-def test_evidence_leaves_out_what_does_not(entry: Entry, journal: Journal) -> None:
-    assert shown(journal, entry, call("ec2:CreateTags")) == [call("ec2:CreateTags").line()]
-
-
-def test_the_last_thing_that_the_controller_did_is_shown_though_it_is_a_read(journal: Journal) -> None:
-    entries = [call("ec2:DescribeRouteTables"), call("ec2:DescribeInstances"), call("ec2:Describe", caller="test")]
-    assert shown(journal, *entries) == [call("ec2:DescribeInstances").line()]
-
-
-@pytest.mark.parametrize("after_s", [0.0, 30.0, 3000.0])
-def test_the_same_line_over_and_over_is_shown_once_with_its_count(after_s: float, journal: Journal) -> None:
-    start_s = journal.started_s + after_s
-    entries = [call("ec2:CreateRoute", at_s=start_s + number, error_code="Limit", status=400) for number in range(3)]
-    line = entries[0].line()
-    other = call("ec2:DeleteRoute", at_s=start_s + 5)
-    again = call("ec2:CreateRoute", at_s=start_s + 6, error_code="Limit", status=400)
-    assert shown(journal, *entries, other, again) == [f"{line}  (x3)", other.line(), line]
-
-
-def test_the_last_call_is_counted_once(journal: Journal) -> None:
-    early = call("ec2:CreateRoute", at_s=journal.started_s)
-    entries = [ProcessEntry(at_s=journal.started_s + 1, component=f"c{n}", text="started") for n in range(LINES_MAX)]
-    assert not any("(x" in line for line in shown(journal, early, *entries))
-
-
-def test_evidence_is_the_latest_lines_in_the_order_of_time(journal: Journal) -> None:
-    start_s = journal.started_s
-    entries = [ProcessEntry(at_s=start_s + n, component=f"c{n}", text="started") for n in range(LINES_MAX + 10)]
-    assert shown(journal, *reversed(entries)) == [entry.line() for entry in entries[10:]]
-
-
-def test_a_failure_reads_as_a_person_needs_it() -> None:
-    observation = Observation(met=False, subject="v1/Node a", expected="gone", observed="present")
-    failure = Failure(
-        oracle="nodeAbsent", step="step 2", observation=observation, bound="30.0 s, 4 looks", evidence=("one", "two")
+def with_issue() -> World:
+    issue = KnownIssue(
+        name="rewrites",
+        component="ccm",
+        versions=[">=1"],
+        repeats=["elb:ModifyLoadBalancerAttributes"],
+        reference="here",
     )
-    assert str(failure).splitlines() == [
-        "v1/Node a",
-        "  check     nodeAbsent  (in step: step 2)",
-        "  expected  gone",
-        "  observed  present",
-        "  bound     30.0 s, 4 looks",
-        "  journal   one",
-        "            two",
-    ]
+    return World(known_issues=(issue,))
+
+
+def test_a_write_that_a_known_issue_explains_breaks_no_quiet() -> None:
+    world = with_issue()
+    world.lab.journal.append(call("elb:ModifyLoadBalancerAttributes"))
+    assert Quiet(0).observe(world.lab).met
+    world.lab.journal.append(call("elb:DeleteLoadBalancer"))
+    assert not Quiet(0).observe(world.lab).met
+
+
+def test_a_known_issue_that_no_longer_shows_has_to_go() -> None:
+    world = with_issue()
+    assert not known_repeats(world.lab, 0).met
+    assert "rewrites (here)" in known_repeats(world.lab, 0).observed
+    world.lab.journal.append(call("elb:ModifyLoadBalancerAttributes"))
+    assert known_repeats(world.lab, 0).met
+    assert not known_repeats(world.lab, world.lab.journal.mark()).met
+
+
+def test_without_a_load_balancer_no_known_issue_has_to_show() -> None:
+    world = with_issue()
+    world.state.held["Service"].clear()
+    assert known_repeats(world.lab, 0).met

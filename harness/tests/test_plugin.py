@@ -238,6 +238,7 @@ def test_pass_fail_and_error_are_passed_failed_and_error(pytester: pytest.Pytest
         ["etcd exited with 1", "before that: v1/Node a", "  again     *error.yaml::aws --seed 7"]
     )
     result.stdout.fnmatch_lines(["E * RuntimeError: a bug of ours"])
+    assert "pluggy" not in result.stdout.str().partition("ERRORS")[2], "a traceback begins where our code does"
     assert (pytester.path / "kept" / "scenarios_fail.yaml__aws" / "journal.jsonl").exists()
     assert not (pytester.path / "kept" / "scenarios_pass.yaml__aws").exists()
 
