@@ -66,7 +66,7 @@ class ProfileSpec(Strict):
     readiness: Readiness = Readiness()
     """How to tell that the controller runs."""
     reconcile_period: Duration
-    """The longest of the controller's periods under these flags."""
+    """The longest of the controller's periods under these flags, and how long one pass of it may take."""
     service_account: str
     """Service account in kube-system that the controller authenticates as."""
     identities: list[str] = []
