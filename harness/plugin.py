@@ -206,7 +206,7 @@ class ScenarioItem(pytest.Item):
     def setup(self) -> None:
         """Say why it cannot run here. What can go wrong belongs to `runtest`, whose errors pytest lets us show."""
         profile = selection(self.config).profiles[self.choice.cloud]
-        missing = [name for name in self.scenario.spec.features if name not in profile.spec.features]
+        missing: list[str] = [name for name in self.scenario.spec.features if name not in profile.spec.features]
         if self.scenario.is_about_load_balancers and self.variant is None:
             missing += self.scenario.spec.variants or ["load balancer variant"]
         if missing:

@@ -16,7 +16,7 @@ from pydantic import Field
 from ..errors import UsageError
 from ..scenario.duration import Duration
 from ..scenario.load import DocumentError, read_document
-from ..scenario.strict import Strict
+from ..scenario.strict import Feature, Strict
 
 
 class PolicyRule(Strict):
@@ -73,7 +73,7 @@ class ProfileSpec(Strict):
     """Further service accounts in kube-system that the controller writes as."""
     cluster_role: list[PolicyRule]
     """Rules that the controller's service account is bound to, as its provider publishes them."""
-    features: list[str]
+    features: list[Feature]
     """Features that this controller has with these flags; a scenario that needs another is unsupported here."""
     load_balancer_variants: list[str] = []
     """Kinds of load balancer that a scenario runs once for."""

@@ -17,7 +17,7 @@ from ..checks.calls import ObjectMatches
 from ..checks.services import LoadBalancerMatches
 from .duration import Duration
 from .load import Document, DocumentError, Problem, read_document, substitute
-from .strict import Strict
+from .strict import Feature, Strict
 from .topology import Topology
 
 API_VERSION = "harness/v1alpha1"
@@ -142,8 +142,8 @@ class Spec(Strict):
 
     behaviour: Annotated[str, Field(pattern=r"^[A-Z]\d+$")]
     """Number of the behaviour in the conformance list, such as N1 or L7."""
-    features: list[str] = []
-    """What the cloud and its controller must have: instances, zones, shutdown, routes, loadBalancers, metadataFacts."""
+    features: list[Feature] = []
+    """What the cloud and its controller must have."""
     variants: list[str] | None = None
     """Kinds of load balancer it is about; all that the cloud has by default."""
     topology: Topology = Topology()

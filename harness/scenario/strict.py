@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+
+
+Feature = Literal["instances", "zones", "shutdown", "routes", "loadBalancers", "metadataFacts"]
+"""What a cloud and its controller may have, and a scenario may need."""
 
 
 class Strict(BaseModel):

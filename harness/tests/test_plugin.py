@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import fakeclouds
 import harness.plugin
 from harness.components import Binaries
 from harness.errors import BinaryNotFound
@@ -343,7 +344,10 @@ def test_a_sandbox_that_cannot_be_opened_is_an_error_in_the_table(
 
 
 def test_a_feature_that_the_profile_lacks_is_unsupported_and_alone_no_success(pytester: pytest.Pytester) -> None:
-    scenario(pytester, "scenarios/a.yaml", SCENARIO.replace("  steps", "  features: [teleport]\n  steps"))
+    shipped = Path(fakeclouds.__file__).with_name("aws") / "controller.yaml"
+    pytester.makefile(".yaml", poor=shipped.read_text().replace("routes, ", "", 1))
+    pytester.makeini("[pytest]\naddopts = -p harness.plugin\ncontroller_profiles = aws=poor.yaml\n")
+    scenario(pytester, "scenarios/a.yaml", SCENARIO.replace("  steps", "  features: [routes]\n  steps"))
     result = pytester.runpytest("-rs")
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
     result.stdout.fnmatch_lines(["*1 unsupported*"])
