@@ -12,19 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx2
-
 from ..errors import ComponentExited, ComponentNotReady
 from ..processes import Process
 from ..sandbox import Sandbox
-from ..wait import pause
 from .audit import POLICY, AuditLog
 from .certificates import Authority, ClientFiles
 from .kube import Kube
+from .readiness import wait_until_ok
 
 API_SERVER_READY_S = 60.0
 """Bound for the API server's readiness: 3 s on two idle cores, ten times that and more on a busy machine."""
-ETCD_READY_S = 30.0
 
 CONTROLLER_MANAGER_LOOPS = (
     "deployment-controller",
@@ -208,25 +205,14 @@ class LocalControlPlane:
 
     def _wait_for_api_server(self) -> None:
         tls = self.authority.client_tls(self.authority.issue_client("probe", group="system:masters"))
-        transport = httpx2.HTTPTransport(verify=tls, uds=str(self._socket))
-        waited_s, step_s = 0.0, 0.05
-        last = "no answer"
-        with httpx2.Client(transport=transport, base_url=self.server, timeout=5) as http:
-            while waited_s < API_SERVER_READY_S:
-                self.health()
-                try:
-                    answer = http.get("/readyz")
-                    if answer.status_code == 200:
-                        return
-                    last = f"{answer.status_code} {answer.text[-300:]}"
-                except httpx2.TransportError as error:
-                    last = str(error)
-                pause(step_s)
-                waited_s += step_s
-        raise ComponentNotReady(
-            f"kube-apiserver did not become ready within {API_SERVER_READY_S:.0f} s ({last}); its last lines:\n"
-            f"{self.processes['kube-apiserver'].log_tail()}"
+        last = wait_until_ok(
+            "/readyz", port=self.port, socket=self._socket, tls=tls, within_s=API_SERVER_READY_S, health=self.health
         )
+        if last is not None:
+            raise ComponentNotReady(
+                f"kube-apiserver did not become ready within {API_SERVER_READY_S:.0f} s ({last}); its last lines:\n"
+                f"{self.processes['kube-apiserver'].log_tail()}"
+            )
 
     def _start_controller_manager(self) -> None:
         files = self.authority.issue_client("system:kube-controller-manager", group="system:masters")

@@ -6,17 +6,15 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import httpx2
-
 from fakeclouds.base import FakeCloud
 
 from ..cluster.kube import Kube
 from ..cluster.local import LocalControlPlane
+from ..cluster.readiness import wait_until_ok
 from ..errors import ComponentExited, ComponentNotReady
 from ..journal import Journal
 from ..processes import Process
 from ..sandbox import Sandbox
-from ..wait import pause
 from .profile import ControllerProfile, fill
 
 NAMESPACE = "kube-system"
@@ -185,26 +183,20 @@ class Controller:
 
     def _wait_until_ready(self, process: Process, port: int) -> None:
         readiness = self.profile.spec.readiness
-        socket = self._sandbox.forward(port)
-        # Its certificate is our own CA's, but readiness is no secret: what matters is that this very process answers.
-        transport = httpx2.HTTPTransport(verify=False, uds=str(socket))
-        waited_s, step_s, last = 0.0, 0.05, "no answer"
-        with httpx2.Client(transport=transport, base_url=f"https://127.0.0.1:{port}", timeout=5) as http:
-            while waited_s < readiness.within.seconds:
-                self.health()
-                try:
-                    answer = http.get(readiness.path)
-                    if answer.status_code == 200:
-                        return
-                    last = f"{answer.status_code} {answer.text[-200:]}"
-                except httpx2.TransportError as error:
-                    last = str(error)
-                pause(step_s)
-                waited_s += step_s
-        raise ComponentNotReady(
-            f"{self.name} ({self.binary}) runs but did not become ready within {readiness.within} ({last}): is it this "
-            f"controller, and do its flags fit the profile? its last lines:\n{process.log_tail(40)}"
+        last = wait_until_ok(
+            readiness.path,
+            port=port,
+            socket=self._sandbox.forward(port),
+            # Readiness is no secret: what matters is that this very process answers.
+            tls=False,
+            within_s=readiness.within.seconds,
+            health=self.health,
         )
+        if last is not None:
+            raise ComponentNotReady(
+                f"{self.name} ({self.binary}) runs but did not become ready within {readiness.within} ({last}): is it "
+                f"this controller, and do its flags fit the profile? its last lines:\n{process.log_tail(40)}"
+            )
 
 
 def _camel(words: Mapping[str, str]) -> dict[str, str]:

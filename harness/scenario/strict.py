@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-
 Feature = Literal["instances", "zones", "shutdown", "routes", "loadBalancers", "metadataFacts"]
 """What a cloud and its controller may have, and a scenario may need."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import fakeclouds
-import harness.plugin
+import harness.plugin.session
 from harness.components import Binaries
 from harness.errors import BinaryNotFound
 from harness.journal import Journal
@@ -254,7 +254,7 @@ def test_a_shipped_scenario_is_repeated_from_the_package(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     shipped = tmp_path_factory.mktemp("shipped")
-    monkeypatch.setattr(harness.plugin, "SHIPPED", shipped)
+    monkeypatch.setattr(harness.plugin.session, "SHIPPED", shipped)
     matrix = LOAD_BALANCER.replace("  steps", "  matrix: {facts: [metadata]}\n  steps")
     scenario(pytester, str(shipped / "node" / "fail.yaml"), matrix)
     options = [f"--rootdir={pytester.path}", "-c", str(pytester.path / "tox.ini")]

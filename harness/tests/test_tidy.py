@@ -77,7 +77,7 @@ def test_a_module_without_docstring_is_found() -> None:
     ("path", "line"),
     [
         ("harness/wait.py", "import time\ntime.sleep(1)"),
-        ("harness/plugin.py", "import pytest"),
+        ("harness/plugin/items.py", "import pytest"),
         ("harness/__main__.py", "print(1)"),
         ("harness/tests/x.py", "import pytest\nprint(1)"),
         ("harness/x.py", "console.print(default_cloud('aws'))"),

@@ -22,7 +22,7 @@ IMPORTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...], str], ...] = (
     ("fakeclouds/*", (), ("harness",), "an argument: a cloud does not know who drives it"),
     ("harness/processes/*", (), CLOUD_LIBRARIES, "an argument: processes know no cloud"),
     ("harness/processes/*", (), (*KUBE_LIBRARIES, "harness.cluster"), "an argument: processes know no Kubernetes"),
-    ("harness/*", ("harness/plugin.py",), ("_pytest", "pytest"), "harness/plugin.py"),
+    ("harness/*", ("harness/plugin/*",), ("_pytest", "pytest"), "harness/plugin"),
     (
         "harness/*",
         ("harness/scenario/load.py", "harness/actions/objects.py", "harness/report.py"),
