@@ -14,6 +14,12 @@ def test_a_malformed_instance_id_is_told_from_an_unknown_one(aws: Aws) -> None:
         aws.ec2.describe_instances(InstanceIds=["i-zzz"])
 
 
+def test_an_id_given_twice_is_described_once(aws: Aws) -> None:
+    first, second = aws.instance(), aws.instance()
+    pages = aws.ec2.describe_instances(InstanceIds=[first, second, first])["Reservations"]
+    assert sorted(one["InstanceId"] for page in pages for one in page["Instances"]) == sorted([first, second])
+
+
 def test_malformed_ids_of_groups_and_tables_have_their_own_codes(aws: Aws) -> None:
     with pytest.raises(ClientError, match=r"InvalidGroupId\.Malformed"):
         aws.ec2.describe_security_groups(GroupIds=["sg-node"])
