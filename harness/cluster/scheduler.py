@@ -57,6 +57,8 @@ class Scheduler:
             return
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         address = self._free_address(node, pods)
+        if address is None:
+            return
         binding = {
             "apiVersion": "v1",
             "kind": "Binding",
@@ -77,13 +79,13 @@ class Scheduler:
         node = pod["spec"].get("nodeName") or self._bound.get(pod["metadata"]["uid"], "")
         return {**pod, "spec": {**pod["spec"], "nodeName": node}}
 
-    def _free_address(self, node: Object, pods: Sequence[Object]) -> str:
+    def _free_address(self, node: Object, pods: Sequence[Object]) -> str | None:
         live = {pod["metadata"]["uid"] for pod in pods}
         self._given = {uid: addresses for uid, addresses in self._given.items() if uid in live}
         taken = {address for addresses in self._given.values() for address in addresses}
         hosts = ipaddress.ip_network(node["spec"]["podCIDR"]).hosts()
-        next(hosts)  # the node's own end of the pod network
-        return next(str(host) for host in hosts if str(host) not in taken)
+        next(hosts, None)  # the node's own end of the pod network
+        return next((str(host) for host in hosts if str(host) not in taken), None)
 
 
 def choose_node(pod: Mapping[str, Any], nodes: Sequence[Object], pods: Sequence[Object]) -> Object | None:

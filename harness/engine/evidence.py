@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..journal import CloudCallEntry, ClusterCallEntry, Entry, Journal, ProcessEntry, StepEntry
 
 LINES_MAX = 24
@@ -43,5 +45,6 @@ def _matters(entry: Entry, users: frozenset[str], subject: str) -> bool:
     shown = entry.after or entry.before or {}
     about = shown.get("involvedObject", {}).get("name") if entry.object_kind == "Event" else entry.name
     name = str(about or "").rpartition("/")[2]
-    relevant = bool(name) and name in subject
+    # A whole word of the subject: a Service `e` is not about every subject with an e in it.
+    relevant = bool(name) and name in re.split(r"[^\w.-]+", subject)
     return relevant and (entry.object_kind == "Event" or entry.change != "MODIFIED")

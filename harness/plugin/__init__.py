@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--seed", type=int, default=None, metavar="N", help="seed of everything drawn (default: a new one, printed)"
     )
     group.addoption(
-        "--retain", action="store_true", help="keep the lab of the first scenario that fails until you press Ctrl-C"
+        "--retain", action="store_true", help="keep the lab of a scenario that fails until you press Ctrl-C"
     )
     group.addoption(
         "--artifacts",

@@ -55,6 +55,7 @@ def test_evidence_shows_what_matters(entry: Entry, journal: Journal) -> None:
         cluster_call("list", "nodes", ""),
         changed("default/web", "Service"),
         changed("default/api", "Service", change="ADDED"),
+        changed("default/we", "Service", change="ADDED"),
         changed("default/api.1", "Event", after=event("api", "Synced")),
     ],
     ids=lambda entry: entry.line(),

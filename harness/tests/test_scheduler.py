@@ -178,6 +178,18 @@ def test_the_first_address_is_the_nodes_own_end(state: Objects, bindings: Bindin
     assert bindings.next() == ("p", "a", "10.244.1.2")
 
 
+def test_a_pod_waits_when_its_nodes_range_is_used_up(
+    state: Objects, bindings: Bindings, run: Callable[[], Journal]
+) -> None:
+    # A /30 has two addresses: the node's own end, and one for a pod.
+    state.put(node(podCIDR="10.244.1.0/30"), pod("first"), pod("second"))
+    journal = run()
+    assert bindings.next() == ("first", "a", "10.244.1.2")
+    state.put(node("b", podCIDR="10.244.2.0/24"))
+    journal.step("another node came")
+    assert bindings.next() == ("second", "b", "10.244.2.2")
+
+
 def test_a_pod_is_bound_when_a_node_can_take_it_at_last(
     state: Objects, bindings: Bindings, run: Callable[[], Journal]
 ) -> None:
