@@ -110,13 +110,10 @@ class Lab:
         self.state = ClusterState(self.kube_for("watcher"), self.journal)
         self._owned.callback(self.state.close)
         self.state.start()
-        self.nodes = SimulatedNodes(
-            self.sandbox,
-            self.spec.binaries["kwok"],
-            self.control_plane,
-            self.kube_for("simulated-kubelets"),
-            self.folder,
-        )
+        kubelets = self.kube_for("simulated-kubelets")
+        # A check must never look at what was before a step: a write returns when the watch has shown it.
+        self.kube.after_write = kubelets.after_write = self.state.catch_up
+        self.nodes = SimulatedNodes(self.sandbox, self.spec.binaries["kwok"], self.control_plane, kubelets, self.folder)
         self._owned.callback(self.nodes.close)
         self.nodes.start()
         scheduler = Scheduler(self.kube_for("scheduler"), self.state, self.journal)

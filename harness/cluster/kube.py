@@ -29,6 +29,8 @@ from lightkube.types import OnErrorAction, OnErrorResult, PatchType
 from ..errors import UsageError
 
 Object = dict[str, Any]
+AfterWrite = Callable[[str, str, str, str | None], None]
+"""Told of every write: apiVersion, kind, name, and the new resourceVersion (None for a deletion)."""
 FIELD_MANAGER = "cloud-provider-harness"
 
 
@@ -85,6 +87,9 @@ class Kube:
             field_manager=FIELD_MANAGER,
         )
 
+        self.after_write: AfterWrite | None = None
+        """Called when a write has been made, before it returns."""
+
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
@@ -116,7 +121,8 @@ class Kube:
         resource, namespaced = _resource(item["apiVersion"], item["kind"])
         body = resource(dict(item))
         namespace = item["metadata"].get("namespace", "default")
-        return plain(self._client.create(body, namespace=namespace) if namespaced else self._client.create(body))
+        made = self._client.create(body, namespace=namespace) if namespaced else self._client.create(body)
+        return self._written(item["apiVersion"], item["kind"], plain(made))
 
     def apply(self, item: Mapping[str, Any]) -> Object:
         """Create or change an object by server-side apply, as `kubectl apply --server-side --force-conflicts` does."""
@@ -124,7 +130,8 @@ class Kube:
         body = resource(dict(item))
         name = item["metadata"]["name"]
         place = {"namespace": item["metadata"].get("namespace", "default")} if namespaced else {}
-        return plain(self._client.patch(resource, name, body, patch_type=PatchType.APPLY, force=True, **place))
+        applied = self._client.patch(resource, name, body, patch_type=PatchType.APPLY, force=True, **place)
+        return self._written(item["apiVersion"], item["kind"], plain(applied))
 
     def patch(
         self, api_version: str, kind: str, name: str, change: Mapping[str, Any], *, status: bool = False
@@ -134,7 +141,8 @@ class Kube:
         target = resource.Status if status else resource
         namespace, bare = split_name(name)
         place = {"namespace": namespace} if namespaced else {}
-        return plain(self._client.patch(target, bare, dict(change), patch_type=PatchType.MERGE, **place))
+        patched = self._client.patch(target, bare, dict(change), patch_type=PatchType.MERGE, **place)
+        return self._written(api_version, kind, plain(patched))
 
     def delete(self, api_version: str, kind: str, name: str, *, grace_period_s: int | None = None) -> bool:
         """Delete an object; return False when it was not there."""
@@ -147,7 +155,14 @@ class Kube:
             if error.status.code == 404:
                 return False
             raise
+        if self.after_write is not None:
+            self.after_write(api_version, kind, name, None)
         return True
+
+    def _written(self, api_version: str, kind: str, item: Object) -> Object:
+        if self.after_write is not None:
+            self.after_write(api_version, kind, object_name(item), item["metadata"]["resourceVersion"])
+        return item
 
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Object:
         """Send a request that has no verb of its own here (token requests, bindings, raw paths)."""

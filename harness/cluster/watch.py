@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ..errors import HarnessError
 from ..journal import Journal, ObjectEntry
 from .kube import Kube, Object, object_name
 
@@ -19,6 +20,9 @@ WATCHED = (
 )
 """Kinds whose every change is judged."""
 
+BEHIND_S_MAX = 30.0
+"""How far a watch may be behind a write of our own: milliseconds as a rule, seconds on a busy machine."""
+
 
 class ClusterState:
     """A cache of the watched kinds, current within a watch event."""
@@ -28,6 +32,7 @@ class ClusterState:
         self._journal = journal
         self._objects: dict[str, dict[str, Object]] = {kind: {} for _, kind in WATCHED}
         self._lock = threading.Lock()
+        self._taken = threading.Condition(self._lock)
         self._closed = False
 
     def start(self) -> None:
@@ -55,6 +60,29 @@ class ClusterState:
         with self._lock:
             return tuple(item for _, item in sorted(self._objects[kind].items()))
 
+    def catch_up(self, api_version: str, kind: str, name: str, resource_version: str | None) -> None:
+        """Return when the cache holds a write that was just made, so that no check looks at what was before it.
+
+        Without a version the write is a deletion. Raises HarnessError when the watch stays behind.
+        """
+        if kind not in self._objects:
+            return
+        deadline = time.monotonic() + BEHIND_S_MAX
+        with self._taken:
+            while not self._holds(kind, name, resource_version) and time.monotonic() < deadline:
+                self._taken.wait(deadline - time.monotonic())
+            if self._holds(kind, name, resource_version):
+                return
+        if self._kube.get(api_version, kind, name) is not None:  # it may have been deleted since
+            raise HarnessError(f"the watch of {kind} did not show a write to {name} within {BEHIND_S_MAX:.0f} s")
+
+    def _holds(self, kind: str, name: str, resource_version: str | None) -> bool:
+        found = self._objects[kind].get(name) or self._objects[kind].get(f"default/{name}")
+        if resource_version is None:
+            return found is None or "deletionTimestamp" in found["metadata"]
+        # Versions of one kind are the revisions of one etcd: they can be compared as numbers.
+        return found is not None and int(found["metadata"]["resourceVersion"]) >= int(resource_version)
+
     def _follow(self, api_version: str, kind: str, version: str) -> None:
         try:
             for change, item in self._kube.watch(api_version, kind, version, lambda: not self._closed):
@@ -74,6 +102,7 @@ class ClusterState:
             after = None if change == "DELETED" else dict(item)
             if after is not None:
                 self._objects[kind][name] = after
+            self._taken.notify_all()
         self._journal.append(
             ObjectEntry(
                 at_s=time.time(),
