@@ -110,12 +110,6 @@ class Kube:
             raise
         return plain(found)
 
-    def list_all(self, api_version: str, kind: str) -> list[Object]:
-        """Return every object of a kind, in all namespaces."""
-        resource, namespaced = _resource(api_version, kind)
-        found = self._client.list(resource, namespace="*") if namespaced else self._client.list(resource)
-        return [plain(item) for item in found]
-
     def create(self, item: Mapping[str, Any]) -> Object:
         """Create an object."""
         resource, namespaced = _resource(item["apiVersion"], item["kind"])

@@ -14,8 +14,8 @@ SECURITY_GROUP_DELETION_POLL_S = 5.0
 cloud-provider-aws, pkg/providers/v1/aws.go: EnsureLoadBalancerDeleted.
 """
 
-CONVERGENCE_S = 60.0
-"""Bound for what the oracles wait for: an attempt, three retries (5 + 10 + 20 s) and the attempt after them."""
+CONVERGENCE_S = SERVICE_RETRY_S_MIN * (1 + 2 + 4) + 5 * SECURITY_GROUP_DELETION_POLL_S
+"""Bound for what the oracles wait for, 60 s: three pauses of the service controller, and five of a deletion."""
 
 QUIET_PERIODS = 2
 """Reconcile periods without a change after which a controller counts as settled."""

@@ -6,6 +6,9 @@ import re
 
 from ..journal import CloudCallEntry, ClusterCallEntry, Entry, Journal, ProcessEntry, StepEntry
 
+HARNESS_CALLER = "test"
+"""Who the harness is in the journal when it calls the cloud's own API."""
+
 LINES_MAX = 24
 
 
@@ -16,7 +19,7 @@ def evidence(journal: Journal, users: frozenset[str], subject: str) -> tuple[str
     """
     entries = journal.since()
     chosen = [entry for entry in entries if _matters(entry, users, subject)]
-    calls = [entry for entry in entries if isinstance(entry, CloudCallEntry) and entry.call.caller != "test"]
+    calls = [entry for entry in entries if isinstance(entry, CloudCallEntry) and entry.call.caller != HARNESS_CALLER]
     if calls and calls[-1] not in chosen:
         chosen.append(calls[-1])
     lines = journal.tell(chosen)
@@ -38,7 +41,7 @@ def _matters(entry: Entry, users: frozenset[str], subject: str) -> bool:
     if isinstance(entry, ProcessEntry):
         return True
     if isinstance(entry, CloudCallEntry):
-        return entry.call.caller != "test" and (entry.call.mutating or entry.call.error_code is not None)
+        return entry.call.caller != HARNESS_CALLER and (entry.call.mutating or entry.call.error_code is not None)
     if isinstance(entry, ClusterCallEntry):
         kept = entry.writes and entry.user in users and not entry.resource.startswith(("leases", "events"))
         return kept or (entry.user in users and entry.status >= 400)

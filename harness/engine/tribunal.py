@@ -14,11 +14,8 @@ from ..errors import HarnessError
 from ..journal import CloudCallEntry, ClusterCallEntry, Entry
 from ..lab import Lab
 from ..wait import Observation, until
-from .evidence import evidence
+from .evidence import HARNESS_CALLER, evidence
 from .outcome import CheckFailed, Failure
-
-HARNESS_CALLER = "test"
-"""Who the harness is in the journal when it calls the cloud's own API."""
 
 
 class Tribunal:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .session import SEED, binaries, ensure_binaries, sandbox, selection
+from .session import SEED, binaries, ensure_binaries, new_lab, selection
 
 if TYPE_CHECKING:
     from ..lab import Lab
@@ -21,7 +21,7 @@ def open_lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
 
     The controller is not started: `lab.controller.start()` does.
     """
-    from ..lab import Lab, LabSpec
+    from ..lab import LabSpec
     from ..scenario.topology import Topology
 
     config = request.config
@@ -42,8 +42,7 @@ def open_lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
             facts_from=facts_from,
             seed=config.stash[SEED],
         )
-        box = sandbox(config)
-        lab = Lab(spec, box, box.folder / f"lab-{len(list(box.folder.iterdir()))}")
+        lab = new_lab(config, spec)
         opened.callback(lab.close)
         lab.open(tmp_path)
         for node in spec.topology.node_specs:

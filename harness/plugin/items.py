@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import HarnessError
-from .session import SEED, artifacts, binaries, retain, sandbox, selection
+from .session import SEED, artifacts, binaries, new_lab, retain, selection
 
 if TYPE_CHECKING:
     from ..controllers.profile import ControllerProfile
@@ -88,7 +88,7 @@ class ScenarioItem(pytest.Item):
     def runtest(self) -> None:
         """Run the scenario; raises ScenarioFailed or ScenarioErred."""
         from ..engine.run import run
-        from ..lab import Lab, LabSpec
+        from ..lab import LabSpec
 
         chosen = selection(self.config)
         spec = LabSpec(
@@ -102,11 +102,10 @@ class ScenarioItem(pytest.Item):
             known_issues=chosen.issues(self.choice, self.variant),
             controller_arguments=tuple(self.mutant.arguments) if self.mutant else (),
         )
-        box = sandbox(self.config)
-        lab = Lab(spec, box, box.folder / f"lab-{len(list(box.folder.iterdir()))}")
+        lab = new_lab(self.config, spec)
         try:
             outcome = run(self.scenario, lab, self.path.parent, self.mutant)
-            self._tell(outcome, box.isolation.level)
+            self._tell(outcome, lab.sandbox.isolation.level)
             self._raise(
                 outcome, lab, [issue for issue in spec.known_issues if issue.fails(self.scenario.metadata.name)]
             )

@@ -13,7 +13,7 @@ from ..errors import BinaryNotFound, HarnessError, UsageError
 
 if TYPE_CHECKING:
     from ..components import Binaries
-    from ..lab import Lab
+    from ..lab import Lab, LabSpec
     from ..sandbox import Sandbox
     from ..selection import Selection
 
@@ -84,6 +84,14 @@ def sandbox(config: pytest.Config) -> Sandbox:
         config.stash[SANDBOX] = Sandbox.open()
         config.add_cleanup(config.stash[SANDBOX].close)
     return config.stash[SANDBOX]
+
+
+def new_lab(config: pytest.Config, spec: LabSpec) -> Lab:
+    """Return a lab, not yet open, with a folder of its own in the sandbox."""
+    from ..lab import Lab
+
+    box = sandbox(config)
+    return Lab(spec, box, box.folder / f"lab-{len(list(box.folder.iterdir()))}")
 
 
 def ensure_binaries(config: pytest.Config) -> None:
